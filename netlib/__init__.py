@@ -1,0 +1,1 @@
+"""netlib: the reference implementation behind Fundamentals of Networking Engineering."""
