@@ -1,0 +1,195 @@
+"""Addresses are byte strings that know how to print themselves.
+
+`IPv4Address("10.0.0.1")` and `IPv4Address(b"\\x0a\\0\\0\\1")` are equal; either joins, compares and hashes
+as its four bytes do, and prints as people write it.  `IPv4Network` is a prefix of RFC 4632, and
+`IPv4Interface` an address together with the network that it is in.
+
+Text is read strictly: "010.0.0.1" is refused, because some programs take 010 for eight.
+"""
+
+from typing import ClassVar, Self
+
+from netlib.wire.errors import Malformed
+
+
+class Known(dict[bytes, "Address"]):
+    """Raw bytes -> the address object for them, made once, and forgotten when there are too many."""
+
+    LIMIT = 65_536  # so that a flood of forged addresses costs a bounded amount of memory
+
+    def __init__(self, kind: type["Address"]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def __missing__(self, raw: bytes) -> "Address":
+        if len(self) >= self.LIMIT:
+            self.clear()
+        address = self[raw] = bytes.__new__(self.kind, raw)
+        return address
+
+
+class Address(bytes):
+    """A byte string of a fixed SIZE (bytes).  Equal to its raw bytes, and hashes as they do."""
+
+    __slots__ = ()
+    SIZE: ClassVar[int] = 0
+    known: ClassVar[Known]
+
+    def __init_subclass__(cls) -> None:
+        cls.known = Known(cls)
+
+    def __new__(cls, value: "str | bytes") -> Self:
+        """From text as people write it, or from SIZE raw bytes; `Malformed` for anything else."""
+        raw = cls.from_text(value) if isinstance(value, str) else bytes(value)
+        if len(raw) != cls.SIZE:
+            raise Malformed(f"{cls.__name__}: {len(raw)} bytes instead of {cls.SIZE}")
+        return super().__new__(cls, raw)
+
+    @classmethod
+    def from_text(cls, text: str) -> bytes:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
+        return type(self), (bytes(self),)
+
+    def __int__(self) -> int:
+        return int.from_bytes(self, "big")
+
+
+class IPv4Address(Address):
+    """Four bytes, written as four decimal numbers (RFC 791 section 3.2)."""
+
+    __slots__ = ()
+    SIZE = 4
+    ANY: ClassVar["IPv4Address"]
+    BROADCAST: ClassVar["IPv4Address"]
+
+    @classmethod
+    def from_text(cls, text: str) -> bytes:
+        parts = text.split(".")
+        if len(parts) != 4:
+            raise Malformed(f"{text[:80]!r} is not an IPv4 address: four numbers with dots between them, as 10.0.0.1")
+        for part in parts:
+            if not (part.isascii() and part.isdigit() and len(part) <= 3 and int(part) <= 255):
+                raise Malformed(f"{text[:80]!r} is not an IPv4 address: {part[:20]!r} is not a number from 0 to 255")
+            if part[0] == "0" and part != "0":
+                raise Malformed(f"{text[:80]!r} is not an IPv4 address: write {int(part)} instead of {part!r}")
+        return bytes(map(int, parts))
+
+    def __str__(self) -> str:
+        return ".".join(map(str, self))
+
+    @property
+    def is_multicast(self) -> bool:
+        """Class D, 224.0.0.0/4 (RFC 1112 section 4)."""
+        return self[0] >> 4 == 14
+
+    @property
+    def is_loopback(self) -> bool:
+        """127.0.0.0/8 (RFC 1122 section 3.2.1.3)."""
+        return self[0] == 127
+
+
+class MACAddress(Address):
+    """Six bytes, written in hexadecimal with colons (IEEE 802)."""
+
+    __slots__ = ()
+    SIZE = 6
+    ANY: ClassVar["MACAddress"]
+    BROADCAST: ClassVar["MACAddress"]
+
+    @classmethod
+    def from_text(cls, text: str) -> bytes:
+        parts = text.split(":")
+        if len(parts) == 6 and all(len(part) == 2 for part in parts):
+            try:
+                return bytes(int(part, 16) for part in parts)
+            except ValueError:
+                pass
+        raise Malformed(f"{text[:80]!r} is not a MAC address: six bytes in hex, as 02:00:00:00:00:01")
+
+    def __str__(self) -> str:
+        return self.hex(":")
+
+    @property
+    def is_group(self) -> bool:
+        """Multicast or broadcast: the lowest bit of the first byte is set."""
+        return bool(self[0] & 1)
+
+
+IPv4Address.ANY = IPv4Address(bytes(4))
+IPv4Address.BROADCAST = IPv4Address(b"\xff" * 4)
+MACAddress.ANY = MACAddress(bytes(6))
+MACAddress.BROADCAST = MACAddress(b"\xff" * 6)
+
+
+def split_prefix(text: str) -> tuple[IPv4Address, int]:
+    """ "10.0.0.1/24" -> (10.0.0.1, 24)."""
+    address, slash, length = text.partition("/")
+    if not slash or not (length.isascii() and length.isdigit() and len(length) <= 2 and int(length) <= 32):
+        raise Malformed(f"{text[:80]!r} needs a prefix length from 0 to 32, as in 10.0.0.0/24")
+    return IPv4Address(address), int(length)
+
+
+class IPv4Network:
+    """All addresses that share their first `prefix` bits (RFC 4632)."""
+
+    __slots__ = ("address", "bits", "mask", "prefix")
+
+    def __init__(self, text: str) -> None:
+        self.address, self.prefix = split_prefix(text)
+        self.mask = (0xFFFFFFFF << (32 - self.prefix)) & 0xFFFFFFFF
+        self.bits = int(self.address)
+        if self.bits & ~self.mask:
+            network = IPv4Address((self.bits & self.mask).to_bytes(4, "big"))
+            raise Malformed(f"{text!r} has bits set behind its prefix: the network is {network}/{self.prefix}")
+
+    @property
+    def netmask(self) -> IPv4Address:
+        return IPv4Address(self.mask.to_bytes(4, "big"))
+
+    @property
+    def broadcast(self) -> IPv4Address:
+        """The address with all host bits set (RFC 919)."""
+        return IPv4Address((self.bits | ~self.mask & 0xFFFFFFFF).to_bytes(4, "big"))
+
+    def __contains__(self, address: bytes) -> bool:
+        return int.from_bytes(address, "big") & self.mask == self.bits
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IPv4Network) and (self.bits, self.prefix) == (other.bits, other.prefix)
+
+    def __hash__(self) -> int:
+        return hash((self.bits, self.prefix))
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.prefix}"
+
+    def __repr__(self) -> str:
+        return f"IPv4Network({str(self)!r})"
+
+
+class IPv4Interface:
+    """An address and the network it is in: what `ip address add 10.0.0.1/24` says."""
+
+    __slots__ = ("address", "network")
+
+    def __init__(self, text: str) -> None:
+        self.address, prefix = split_prefix(text)
+        mask = (0xFFFFFFFF << (32 - prefix)) & 0xFFFFFFFF
+        self.network = IPv4Network(f"{IPv4Address((int(self.address) & mask).to_bytes(4, 'big'))}/{prefix}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IPv4Interface) and (self.address, self.network) == (other.address, other.network)
+
+    def __hash__(self) -> int:
+        return hash((self.address, self.network))
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.network.prefix}"
+
+    def __repr__(self) -> str:
+        return f"IPv4Interface({str(self)!r})"

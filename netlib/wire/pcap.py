@@ -1,0 +1,72 @@
+"""Capture files: the pcap format that tcpdump, Wireshark and scapy read and write.
+
+A header of 24 bytes says in which byte order the file is, whether its times count micro- or
+nanoseconds, and what the packets start with.  Then each packet stands behind 16 bytes with its time
+and its length.  (The format: draft-ietf-opsawg-pcap.)
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from netlib.wire.errors import Malformed, Truncated
+from netlib.wire.packet import Link, Packet, decode
+
+MICROSECONDS, NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
+PCAPNG = 0x0A0D0D0A
+LINK_TYPES: dict[int, Link] = {1: "ethernet", 101: "ip", 228: "ip", 12: "ip"}
+LARGEST = 1 << 18  # bytes of one packet; what claims more is a damaged file
+
+
+def read_pcap(path: str | Path) -> Iterator[tuple[float, Packet]]:
+    """Each packet of a capture file with its time, in seconds since 1970.
+
+    Raises `Malformed` for what is no pcap file, and `Truncated` where it ends in the middle of a packet;
+    the packets before that are yielded first.
+    """
+    with open(path, "rb") as file:
+        head = file.read(24)
+        order, fraction = byte_order(head, path)
+        if len(head) < 24:
+            raise Truncated(f"{path} (offset 0): a pcap file starts with 24 bytes, only {len(head)} are there")
+        (number,) = struct.unpack(order + "I", head[20:24])
+        link = LINK_TYPES.get(number & 0xFFFF)
+        if link is None:
+            raise Malformed(f"{path} (offset 20): link type {number} is not read here, only Ethernet (1) and IP (101)")
+        record = struct.Struct(order + "IIII")
+        offset = 24
+        while head := file.read(record.size):
+            if len(head) < record.size:
+                raise Truncated(f"{path} (offset {offset}): ends in the middle of a packet's header")
+            seconds, parts, length, _ = record.unpack(head)
+            if length > LARGEST:
+                raise Malformed(f"{path} (offset {offset + 8}): a packet of {length} bytes")
+            data = file.read(length)
+            if len(data) < length:
+                raise Truncated(f"{path} (offset {offset}): says {length} bytes, only {len(data)} are there")
+            offset += record.size + length
+            yield seconds + parts * fraction, decode(data, link)
+
+
+def byte_order(head: bytes, path: str | Path) -> tuple[str, float]:
+    """The byte order of a file, for `struct`, and what a second's fraction counts in."""
+    for order in "<>":
+        magic = struct.unpack(order + "I", head[:4])[0] if len(head) >= 4 else 0
+        if magic == MICROSECONDS:
+            return order, 1e-6
+        if magic == NANOSECONDS:
+            return order, 1e-9
+        if magic == PCAPNG:
+            raise Malformed(f"{path} is a pcapng file: convert it with `editcap -F pcap {path} out.pcap`")
+    raise Malformed(f"{path} (offset 0): {head[:4].hex(' ') or 'nothing'} is not the start of a pcap file")
+
+
+def write_pcap(path: str | Path, packets: Iterable[tuple[float, bytes | Packet]], link: Link = "ethernet") -> None:
+    """Write packets with their times (seconds) to a capture file with nanosecond times."""
+    number = {"ethernet": 1, "ip": 101}[link]
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", NANOSECONDS, 2, 4, 0, 0, LARGEST, number))
+        for time, packet in packets:
+            data = packet.data if isinstance(packet, Packet) else packet
+            nanoseconds = round(time * 1_000_000_000)
+            file.write(struct.pack("<IIII", *divmod(nanoseconds, 1_000_000_000), len(data), len(data)) + data)
