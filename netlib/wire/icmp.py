@@ -68,7 +68,8 @@ class ICMPMessage(Header):
         payload: bytes
 
         @property
-        def type(self) -> int: ...
+        def type(self) -> int:
+            return 0
 
     @classmethod
     def parse(cls, data: bytes, problems: list[WireError] | None = None) -> "ICMPMessage":
