@@ -1,0 +1,86 @@
+"""`check` for students and `grade` for hidden tests: one engine, two seeds.
+
+`check` never raises for what an answer does.  `grade` first checks with the student's seed, so that whatever it
+shows can be seen in the notebook too, and then with its own: an answer that fits only the inputs seen before fails
+there, with no hidden input shown.
+"""
+
+from typing import Any
+
+from netlib.grading.exercise import Exercise
+from netlib.grading.registry import exercise as find_exercise
+from netlib.grading.report import Report
+from netlib.grading.search import Counterexample, Decided, Search
+from netlib.grading.signals import CheckFailed
+from netlib.grading.story import tell
+
+CHECK_SEED = 1071
+GRADE_SEED = 791
+
+
+def check(number: str, answer: Any, *, seed: int = CHECK_SEED) -> Report:
+    """Try `answer` on pinned and random inputs.  The Report displays itself.
+
+    KeyError when there is no exercise of that number; nothing that `answer` does raises here.
+    """
+    return examine(find_exercise(number), answer, seed)
+
+
+def grade(number: str, answer: Any) -> None:
+    """Return if `answer` is right; raise CheckFailed, with one line, if not.  Prints nothing."""
+    exercise = find_exercise(number)
+    report = examine(exercise, answer, CHECK_SEED)
+    if report.ok:
+        if examine(exercise, answer, GRADE_SEED, shrink=False).ok:
+            return
+        raise CheckFailed(f"{exercise.title}: right on the inputs that check tries, wrong on others of the same kind")
+    raise CheckFailed(report.message)
+
+
+def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True) -> Report:
+    """The report on an answer.  Without `shrink`, the first counterexample is good enough and is not told as a story."""
+    objection = exercise.objection(answer)
+    if objection:
+        return failed(exercise, "no answer", objection)
+    search = Search(exercise, answer, seed, shrink)
+    try:
+        found = search.run()
+    except Decided as decided:
+        if decided.outcome.called:
+            called = decided.outcome.called[0]
+            return failed(exercise, "delegated", f"your answer called {called}; write it yourself")
+        return Report(exercise.number, exercise.name, "waiting", waiting_message(exercise, decided.outcome.message))
+    if found is None:
+        inputs = " and ".join(f"{n} {word}" for n, word in ((search.pinned, "pinned"), (search.random, "random")) if n)
+        points = f"{exercise.points} point{'' if exercise.points == 1 else 's'}"
+        message = f"{exercise.title}: passed: {inputs} inputs ({points})"
+        return Report(
+            exercise.number, exercise.name, "passed", message, exercise.points, search.pinned, search.random
+        )
+    report = failed(exercise, found.problem.kind, in_short(exercise, found))
+    report.pinned, report.random = search.pinned, search.random
+    if shrink:
+        report.story = tell(exercise, found, search.observed)
+    return report
+
+
+def failed(exercise: Exercise, cause: str, short: str) -> Report:
+    return Report(exercise.number, exercise.name, "failed", f"{exercise.title}: {short}", cause=cause)
+
+
+def waiting_message(exercise: Exercise, text: str) -> str:
+    """The line of the exercise that is waited for, which may be an earlier one that the answer uses."""
+    own = f"waiting for exercise {exercise.title}"
+    if not text.startswith("waiting for exercise ") or text == own or text == f"waiting for exercise {exercise.number}":
+        return own
+    return f"{exercise.title}: {text}"
+
+
+def in_short(exercise: Exercise, found: Counterexample) -> str:
+    """What is wrong, as one line."""
+    problem = found.problem
+    said = problem.detail or f"your {exercise.noun} returned something else than expected."
+    said = said[0].lower() + said[1:]
+    if problem.raised and problem.raised.line:
+        said += f" It came from line {problem.raised.line}: {problem.raised.source}"
+    return said.replace("\n", " ")[:400]

@@ -1,0 +1,368 @@
+"""What an exercise is, declared once: its text, its reference, its inputs, and how a failure is explained.
+
+Three kinds.  `Exercise`: a function is called with arguments.  `StatefulExercise`: a class is made and a list of
+steps (method calls) is carried out on it.  `Scenario`: the author's `run(student, *args)` puts the student's
+function into a larger thing, such as a Host in a simulation, and returns what came of it.
+
+What a right answer is, is said by a `reference` (whatever it returns, or rejects by raising `rejects`, is
+expected), or by `judge` and `properties`, which accept any correct answer.  Everything that takes "args" takes the
+tuple of arguments of one case. `docs/exercises.md` shows each kind in full.  How cases are run and searched is left
+to `sandbox` and `search`.
+"""
+
+import ast
+import inspect
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from netlib.grading.guard import Guard
+from netlib.grading.outcome import Outcome, Raised, raised_part, read_raised
+from netlib.grading.plain import Opaque, plain
+from netlib.grading.signals import NotImplementedYet
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+Args = tuple[Any, ...]
+
+
+class Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Any = Missing()
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known mistake.  `cause` speaks to the student: "It looks as if the carry is dropped, not added back".
+
+    It is recognised by a `wrong` function (or class) that behaves as the student's does, or by `when(args,
+    expected, got)`.
+    """
+
+    cause: str
+    wrong: Callable[..., Any] | None = None
+    when: Callable[[Args, Any, Any], bool] | None = None
+
+
+@dataclass
+class Problem:
+    """What is wrong with one outcome.
+
+    `kind`: "value", "raised", "accepted", "rejection", "property", "hung", "flood", "died", "too large" or "slow".
+    `detail` is a sentence; `expected` and `got` are values or MISSING; `step` is the index of the failing step.
+    """
+
+    kind: str
+    detail: str
+    expected: Any = MISSING
+    got: Any = MISSING
+    expected_rejection: str = ""
+    raised: Raised | None = None
+    step: int | None = None
+
+
+def same(expected: Any, got: Any) -> bool:
+    """Equal, and of a type that does the same job: 3.0 is not 3, and a list is not a tuple."""
+    if isinstance(expected, float) is not isinstance(got, float) and isinstance(expected, (int, float)):
+        return False
+    if isinstance(expected, (list, tuple)) and type(expected) is type(got):
+        return len(expected) == len(got) and all(same(a, b) for a, b in zip(expected, got, strict=True))
+    return bool(expected == got)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """An exercise whose answer is a function.
+
+    number, name, points, summary    "5.2", "internet_checksum", 4, one sentence
+    signature   "internet_checksum(data: bytes) -> int": names the arguments in reports
+    rfc         "RFC 1071 section 1"
+    reference   the right function; not called where the student's code is
+    inputs      a hypothesis strategy of argument tuples
+    pinned      argument tuples that are always tried, or a mapping from what each is about to the tuple
+    judge       judge(args, result) -> what is wrong with a result, or None
+    properties  name -> test(args, result) -> True if it holds; False, or a sentence on how it does not
+    rejects     the exception with which input has to be rejected
+    equal       equal(expected, got)
+    mistakes    known mistakes, for the guess at the cause
+    without     dotted names that the answer must not call, directly or not; the reference is always among them
+    allowing    dotted names that are taken off that list
+    why         why(args) -> one or two sentences on why the expected result is right
+    show        how to write a value, if not as usual: show(value) -> text, or None for as usual
+    like        the header class that bytes are drawn by when they differ
+    reproduce   reproduce(args) -> a line of Python that repeats the call
+    examples    how many random inputs
+    call_limit, budget   seconds for one call, and for all calls together
+    """
+
+    number: str
+    name: str
+    points: int
+    summary: str = ""
+    signature: str = ""
+    rfc: str = ""
+    reference: Callable[..., Any] | None = None
+    inputs: "SearchStrategy[Any] | None" = None
+    pinned: Sequence[Any] | Mapping[str, Any] = ()
+    judge: Callable[[Any, Any], str | None] | None = None
+    properties: Mapping[str, Callable[[Any, Any], bool | str | None]] = field(default_factory=dict)
+    rejects: type[Exception] = ValueError
+    equal: Callable[[Any, Any], bool] = same
+    mistakes: Sequence[Mistake] = ()
+    without: Sequence[str] = ()
+    allowing: Sequence[str] = ()
+    why: Callable[[Any], str] | None = None
+    show: Callable[[Any], str | None] | None = None
+    like: type | None = None
+    reproduce: Callable[[Any], str] | None = None
+    examples: int = 200
+    call_limit: float = 2.0
+    budget: float = 10.0
+
+    noun: ClassVar[str] = "function"
+
+    def __post_init__(self) -> None:
+        if self.reference is None and self.judge is None and not self.properties:
+            raise ValueError(f"exercise {self.number}: give it a reference, a judge or properties")
+        if self.inputs is None and not self.pinned:
+            raise ValueError(f"exercise {self.number}: give it inputs, pinned cases, or both")
+
+    @property
+    def title(self) -> str:
+        return f"{self.number} {self.name}"
+
+    def cases(self) -> list[tuple[str, Any]]:
+        """The pinned cases, each with what it is about (or an empty string)."""
+        if isinstance(self.pinned, Mapping):
+            return list(self.pinned.items())
+        return [("", case) for case in self.pinned]
+
+    def argument_names(self) -> list[str]:
+        """From the signature's text, else from the reference."""
+        text = self.signature.strip()
+        if text:
+            text = text if text.startswith(("def ", "class ", "async ")) else f"def {text}"
+            text = text.removeprefix("class ") if not text.startswith("class ") else "def " + text.removeprefix("class ")
+            try:
+                parsed = ast.parse(text.rstrip(":") + ": ...").body[0]
+            except SyntaxError:
+                raise ValueError(f"exercise {self.number}: the signature {self.signature!r} is not Python") from None
+            assert isinstance(parsed, (ast.FunctionDef, ast.AsyncFunctionDef))
+            return [item.arg for item in [*parsed.args.posonlyargs, *parsed.args.args]]
+        try:
+            return list(inspect.signature(self.reference).parameters) if self.reference else []
+        except (TypeError, ValueError):
+            return []
+
+    def guard(self) -> Guard:
+        """A fresh guard against calling what is to be built."""
+        return Guard(self.without, self.allowing, also=[self.reference] if self.reference else [])
+
+    def objection(self, student: Any) -> str:
+        """Why `student` can't be an answer at all, or an empty string."""
+        if callable(student):
+            return ""
+        return f"check needs your {self.noun} {self.name}, and was given {describe_type(student)}"
+
+    def attempt(self, student: Callable[..., Any], case: Any) -> Any:
+        """Carry out one case; runs where the student's code runs."""
+        return student(*case)
+
+    def wrap(self, guard: Guard, student: Any) -> Any:
+        """`student`, with calls noticed while it is active."""
+        return guard.wrap(student)
+
+    def expected(self, case: bytes) -> Any:
+        """What the reference returns for a pickled case, MISSING without a reference, or Raised for a rejection."""
+        if self.reference is None:
+            return MISSING
+        try:
+            return plain(self.attempt(self.reference, pickle.loads(case)))
+        except self.rejects as error:
+            return read_raised(raised_part(error))
+
+    def problem(self, case: bytes, outcome: Outcome) -> Problem | None:
+        """What is wrong with the outcome of a pickled case, or None."""
+        trouble = self.trouble(outcome)
+        if trouble:
+            return trouble
+        expected = self.expected(case)
+        got: Any = outcome.raised if outcome.kind == "raised" else outcome.value
+        return self.compare(pickle.loads(case), expected, got)
+
+    def trouble(self, outcome: Outcome) -> Problem | None:
+        """A problem that does not depend on the expected value."""
+        match outcome.kind:
+            case "hung":
+                where = f"; it was in line {outcome.line}: {outcome.source}" if outcome.line else ""
+                return Problem("hung", f"Your {self.noun} did not finish within {self.call_limit:g} s{where}.")
+            case "flood":
+                return Problem("flood", f"Your {self.noun} printed more than 4 MB and was stopped.")
+            case "died" | "too large":
+                return Problem(outcome.kind, f"Your {self.noun} {outcome.message}.")
+        return None
+
+    def compare(self, args: Any, expected: Any, got: Any) -> Problem | None:
+        """The problem with `got` (a value, or Raised), or None.  `expected` is a value, MISSING or Raised."""
+        if isinstance(expected, Raised):
+            wanted = f"{self.rejects.__name__} ({expected.message})" if expected.message else self.rejects.__name__
+            if isinstance(got, Raised):
+                if got.is_a(self.rejects):
+                    return None
+                detail = f"This input has to be rejected with {self.rejects.__name__}; your {self.noun} raised {got.name}."
+                return Problem("rejection", detail, expected_rejection=wanted, raised=got)
+            detail = f"This input has to be rejected: raise {self.rejects.__name__}. Your {self.noun} returned something instead."
+            return Problem("accepted", detail, got=got, expected_rejection=wanted)
+        if isinstance(got, Raised):
+            return Problem("raised", f"Your {self.noun} raised {got.name}.", expected=expected, raised=got)
+        if self.judge or self.properties:
+            complaint = self.complaint(args, got)
+            return Problem("property", complaint, expected=expected, got=got) if complaint else None
+        if not isinstance(got, Opaque) and self.equal(expected, got):
+            return None
+        return Problem("value", wrong_type(expected, got), expected=expected, got=got)
+
+    def complaint(self, args: Any, got: Any) -> str:
+        """What judge and properties have to say against a value.  A judge that trips over a value has a complaint too."""
+        try:
+            said = self.judge(args, got) if self.judge else None
+            if said:
+                return said
+            name = ""
+            for name, test in self.properties.items():
+                holds = test(args, got)
+                if isinstance(holds, str) and holds:
+                    return f"This does not hold: {name}. {holds}"
+                if holds is False:
+                    return f"This does not hold: {name}."
+        except Exception as error:
+            return f"What came back can't be judged: {type(error).__name__}: {error}"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatefulExercise(Exercise):
+    """An exercise whose answer is a class with state.
+
+    A case is a list of steps; a step is a tuple ("method", *args), or ("attribute",) to read one.  A first step
+    ("new", *args) gives the constructor's arguments.  `inputs` is a strategy of such lists (see `steps`); the
+    reference is a class, and each step has to return what the reference returns, or reject what it rejects.
+    `judge(steps, results)` and `properties` look at the results so far, after each step.  The counterexample is the
+    shortest list, printed as a log.
+    """
+
+    noun: ClassVar[str] = "class"
+
+    def wrap(self, guard: Guard, student: Any) -> Any:
+        return guard.factory(student)
+
+    def attempt(self, student: Callable[..., Any], case: Any) -> list[list[Any]]:
+        """One entry for each step: ["returned", value], or ["raised", description]."""
+        log: list[list[Any]] = []
+        made: Any = None
+        for number, (method, *args) in enumerate(case):
+            try:
+                if number == 0:
+                    made = student(*args) if method == "new" else student()
+                if method == "new":
+                    log.append(["returned", None])
+                    continue
+                thing = getattr(made, method)
+                log.append(["returned", thing(*args) if callable(thing) else thing])
+            except NotImplementedYet:
+                raise
+            except Exception as error:
+                log.append(["raised", raised_part(error)])
+                if made is None:
+                    break
+        return log
+
+    def expected(self, case: bytes) -> Any:
+        return plain(self.attempt(self.reference, pickle.loads(case))) if self.reference else MISSING
+
+    def compare(self, args: Any, expected: Any, got: Any) -> Problem | None:
+        if isinstance(got, Raised):  # not from a step: the class itself, or a BaseException
+            return Problem("raised", f"Your class raised {got.name}.", raised=got)
+        theirs = [entry_value(entry) for entry in got]
+        ours = [MISSING] * len(theirs) if expected is MISSING else [entry_value(entry) for entry in expected]
+        for step, value in enumerate(theirs):
+            if self.reference is not None and isinstance(ours[step], Raised) and not is_rejection(ours[step], self.rejects):
+                raise RuntimeError(f"exercise {self.title}: the reference failed in step {args[step]}: {ours[step]}")
+            so_far = list(args[: step + 1]), theirs[: step + 1]
+            if (self.judge or self.properties) and not isinstance(value, Raised):
+                complaint = self.complaint(*so_far)
+                found = Problem("property", complaint, expected=ours[step], got=value) if complaint else None
+            else:
+                found = super().compare(args, ours[step], value)
+            if found:
+                found.step = step
+                return found
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario(Exercise):
+    """An exercise whose answer takes part in something larger.
+
+    `run(student, *args)` puts it there (a Host in a simulation, say) and returns what came of it, as plain data.
+    The case is the tuple of args; the outcome is judged by `judge(args, outcome)`, `properties`, or by what
+    `run(reference, *args)` returns. If the outcome is a dict with an entry "captures" = {"h1": [(seconds, bytes),
+    ...], ...}, and perhaps "link" = "ethernet" or "ip", the report draws the exchange.  `makes_objects`: the answer
+    is called to make an object (a class is recognised without that) whose methods are then called.
+    """
+
+    run: Callable[..., Any]
+    makes_objects: bool = False
+
+    def wrap(self, guard: Guard, student: Any) -> Any:
+        return guard.factory(student) if self.makes_objects else guard.wrap(student)
+
+    def attempt(self, student: Callable[..., Any], case: Any) -> Any:
+        return self.run(student, *case)
+
+
+def entry_value(entry: list[Any]) -> Any:
+    return read_raised(entry[1]) if entry[0] == "raised" else entry[1]
+
+
+def is_rejection(raised: Raised, kind: type[Exception]) -> bool:
+    return raised.is_a(kind)
+
+
+def describe_type(value: Any) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, Opaque):
+        return f"an object of class {value.class_name}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def wrong_type(expected: Any, got: Any) -> str:
+    """A sentence when the type alone is wrong, else an empty string."""
+    if got is None and expected is not None:
+        return f"It returned None where {describe_type(expected)} is expected: is a return missing?"
+    alike = type(expected) is type(got) or (isinstance(expected, bytes) and isinstance(got, bytes))
+    alike = alike or (isinstance(expected, int) and isinstance(got, int))
+    return "" if alike else f"It returned {describe_type(got)} where {describe_type(expected)} is expected."
+
+
+def steps(*, new: Any = None, max_size: int = 12, **methods: Any) -> Any:
+    """A strategy of step lists for a StatefulExercise: each method's name with a strategy of its argument tuple.
+
+    `new` is a strategy of the constructor's arguments.
+    """
+    from hypothesis import strategies as st
+
+    def named(name: str, arguments: Any) -> Any:
+        return arguments.map(lambda args: (name, *args))
+
+    several = st.lists(st.one_of([named(name, arguments) for name, arguments in methods.items()]), min_size=1, max_size=max_size)
+    if new is None:
+        return several
+    return st.tuples(named("new", new), several).map(lambda both: [both[0], *both[1]])

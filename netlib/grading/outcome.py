@@ -1,0 +1,105 @@
+"""What one call of the student's code came to, and how it is told as JSON.
+
+The child writes `raised_part` and friends; the parent reads them with `outcome_of`, and trusts no more than that
+they are text and numbers.  An exception crosses as the names of its classes, its message, and the student's own
+line: never as an object.
+"""
+
+import linecache
+import os
+import sysconfig
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from netlib.grading.plain import decode, describe
+
+PRINTED_SHOWN = 2_000  # characters of printed output that a report shows
+Kind = Literal["returned", "raised", "waiting", "hung", "flood", "died", "too large"]
+NETLIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+@dataclass(slots=True)
+class Raised:
+    """An exception of the student's code: its class and base classes ("builtins.ValueError"), and where it left."""
+
+    names: tuple[str, ...]
+    message: str = ""
+    line: int | None = None
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.names[0].rpartition(".")[2] if self.names else "an exception"
+
+    def is_a(self, kind: type[BaseException]) -> bool:
+        return f"{kind.__module__}.{kind.__qualname__}" in self.names
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one call came to.  `value` is plain data; `where` is a line of the student's code, for what hung."""
+
+    kind: Kind
+    value: Any = None
+    raised: Raised | None = None
+    message: str = ""
+    line: int | None = None
+    source: str = ""
+    printed: str = ""
+    printed_more: bool = False
+    called: tuple[str, ...] = field(default=())
+
+
+def raised_part(error: BaseException) -> dict[str, Any]:
+    """An exception as JSON data: class names, message, and the student's own line."""
+    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__ if kind is not object]
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
+    message = describe(PlainText(message))
+    frames = [(item.f_code.co_filename, line) for item, line in traceback.walk_tb(error.__traceback__)]
+    line, source = own_line(frames[::-1])
+    return {"names": names[:20], "message": message, "line": line, "source": source}
+
+
+class PlainText(str):
+    """Text whose repr is itself, so that `describe` bounds and cleans it."""
+
+    def __repr__(self) -> str:
+        return str.__str__(self)
+
+
+def own_line(frames: list[tuple[str, int]]) -> tuple[int | None, str]:
+    """The innermost line, of (file, line) pairs from the inside out, that is neither netlib's nor Python's."""
+    for file, line in frames:
+        if not file.startswith((NETLIB, *LIBRARIES, "<frozen")):
+            return line, linecache.getline(file, line).strip()[:200]
+    return None, ""
+
+
+def outcome_of(answer: dict[str, Any]) -> Outcome:
+    """The Outcome that an answer describes; ValueError and the like when it is not one."""
+    raised = answer.get("raised")
+    called = tuple(str(name) for name in answer["called"])
+    return Outcome(
+        kind=answer["kind"],
+        value=decode(answer["value"]) if "value" in answer else None,
+        raised=read_raised(raised) if raised else None,
+        message=str(answer.get("message", "")),
+        line=answer.get("line"),
+        source=str(answer.get("source", "")),
+        printed=str(answer.get("printed", ""))[:PRINTED_SHOWN],
+        printed_more=bool(answer.get("printed_more")),
+        called=called,
+    )
+
+
+def read_raised(data: dict[str, Any]) -> Raised:
+    line = data["line"]
+    return Raised(tuple(map(str, data["names"])), str(data["message"]), line, str(data["source"]))

@@ -1,0 +1,63 @@
+"""What `check` says: a Report, as text and as HTML.
+
+The HTML lives by what JupyterLab keeps in an untrusted notebook: inline style, no script, no svg.  It speaks in
+words and signs, never by colour alone, takes its colours from the page, and escapes all that a student's code could
+have put into it.
+"""
+
+from dataclasses import dataclass, field
+from html import escape
+
+from netlib.grading.story import Part
+
+BOX = "border-left:4px {line} currentColor;padding:2px 0 2px 12px;margin:4px 0"
+CODE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0;padding:0;background:transparent;color:inherit"
+SIGNS = {"passed": "✓", "waiting": "…", "failed": "✗"}
+
+
+@dataclass(repr=False)
+class Report:
+    """The result of a check.  `status` is "passed", "waiting" or "failed"; `message` is the whole in one line.
+
+    `cause` is the kind of the problem when it failed: "value", "raised", "accepted", "rejection", "property", "hung",
+    "flood", "died", "too large", "slow", "delegated", "no answer".
+    """
+
+    number: str
+    name: str
+    status: str
+    message: str
+    points: int = 0
+    pinned: int = 0
+    random: int = 0
+    cause: str = ""
+    story: list[Part] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "passed"
+
+    @property
+    def headline(self) -> str:
+        return f"{SIGNS[self.status]} {self.message}"
+
+    def __repr__(self) -> str:
+        lines = [self.headline]
+        for part in self.story:
+            lines.append(f"\n{part.heading}")
+            lines += [f"    {line}".rstrip() for line in part.text.splitlines()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        line = {"passed": "solid", "waiting": "dotted", "failed": "double"}[self.status]
+        body = "".join(f"<dt><strong>{escape(part.heading)}</strong></dt><dd>{html(part)}</dd>" for part in self.story)
+        story = f'<dl style="margin:6px 0">{body}</dl>' if body else ""
+        return f'<div style="{BOX.format(line=line)}"><p style="margin:0"><strong>{escape(self.headline)}</strong></p>{story}</div>'
+
+
+def html(part: Part) -> str:
+    if part.rich is not None and hasattr(part.rich, "_repr_html_"):
+        return str(part.rich._repr_html_())
+    if part.style == "code":
+        return f'<pre style="{CODE}">{escape(part.text)}</pre>'
+    return "".join(f'<p style="margin:0;white-space:pre-wrap">{escape(line)}</p>' for line in part.text.splitlines())

@@ -1,0 +1,205 @@
+"""Finds the smallest case on which an answer is wrong.
+
+Pinned cases come first, then random ones from hypothesis, which also shrinks.  The same seed gives the same cases
+and the same counterexample, in every process: hypothesis is kept from looking at the constants of whatever modules
+happen to be loaded, from its database, and from clocks.  Cases are generated here and carried out in the sandbox;
+when time runs out, the smallest counterexample so far is the one that is shown.
+"""
+
+import contextlib
+import pickle
+import random
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netlib.grading.exercise import Exercise, Problem
+from netlib.grading.outcome import Outcome
+from netlib.grading.sandbox import Sandbox
+
+SHRINKING = 5.0  # seconds at most
+HANG_LIMIT = 0.3  # seconds a call, once one has hung
+OBSERVED = 60  # outcomes kept for the guess at the cause
+
+
+@dataclass
+class Counterexample:
+    """A case, what came of it and what is wrong with that; `label` says what a pinned case is about."""
+
+    case: Any
+    outcome: Outcome
+    problem: Problem
+    label: str = ""
+    remembers: bool = False  # it only fails after earlier calls
+
+
+class Decided(BaseException):
+    """No more cases are needed: the exercise is unsolved, or the answer is delegated.  Goes through hypothesis."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class OutOfTime(BaseException):
+    """The time for this search is used up."""
+
+
+class Search:
+    """One search: `run` gives the smallest counterexample, or None; `pinned` and `random` count the cases that were tried.
+
+    Raises `Decided`.
+    """
+
+    def __init__(self, exercise: Exercise, student: Any, seed: int, shrink: bool = True) -> None:
+        self.exercise = exercise
+        self.student = student
+        self.seed = seed
+        self.shrink = shrink
+        self.pinned = 0
+        self.random = 0
+        self.observed: dict[bytes, Outcome] = {}
+        self.verdicts: dict[bytes, Problem | None] = {}
+        self.best: Counterexample | None = None
+        self.shrinking_since: float | None = None
+        self.slow: Problem | None = None
+
+    def sandbox(self) -> Sandbox:
+        guard = self.exercise.guard()
+        student = self.exercise.wrap(guard, self.student)
+
+        def target(case: Any) -> Any:
+            return self.exercise.attempt(student, case)
+
+        return Sandbox(target, guard, self.exercise.call_limit)
+
+    def run(self) -> Counterexample | None:
+        with self.sandbox() as sandbox:
+            pinned = self.try_pinned(sandbox)
+            if pinned is None or self.shrink:
+                with contextlib.suppress(OutOfTime):
+                    self.try_random(sandbox)
+            if pinned and (self.best is None or weight(pinned.case) <= weight(self.best.case)):
+                self.best = pinned
+            if self.best is None and self.slow:
+                return Counterexample(None, Outcome("hung"), self.slow)
+        return self.confirm(self.best) if self.best and self.shrink else self.best
+
+    def try_pinned(self, sandbox: Sandbox) -> Counterexample | None:
+        for label, case in self.exercise.cases():
+            key = pickle.dumps(case)
+            self.pinned += 1
+            problem = self.verdict(sandbox, key)
+            if problem:
+                return Counterexample(case, self.observed[key], problem, label)
+        return None
+
+    def try_random(self, sandbox: Sandbox) -> None:
+        if self.exercise.inputs is None:
+            return
+        from hypothesis import HealthCheck, Phase, find, settings
+        from hypothesis.errors import HypothesisException, NoSuchExample
+
+        def fails(case: Any) -> bool:
+            key = pickle.dumps(case)
+            if self.best is None:
+                self.random += 1
+            problem = self.verdict(sandbox, key)
+            if problem is None:
+                return False
+            if self.shrinking_since is None:
+                self.shrinking_since = time.monotonic()
+            self.best = Counterexample(pickle.loads(key), self.observed[key], problem)
+            if not self.shrink:
+                raise OutOfTime
+            return True
+
+        chosen = settings(
+            max_examples=self.exercise.examples,
+            database=None,
+            deadline=None,
+            derandomize=False,
+            print_blob=False,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        )
+        with undisturbed():
+            try:
+                find(self.exercise.inputs, fails, settings=chosen, random=random.Random(self.seed))
+            except NoSuchExample:
+                pass
+            except HypothesisException:  # flaky: the function does not do the same twice; what was found stands
+                if self.best is None:
+                    raise
+
+    def verdict(self, sandbox: Sandbox, key: bytes) -> Problem | None:
+        """What is wrong on this case; each case is carried out once."""
+        if key in self.verdicts:
+            return self.verdicts[key]
+        shrinking = 0.0 if self.shrinking_since is None else time.monotonic() - self.shrinking_since
+        if shrinking > SHRINKING:
+            raise OutOfTime
+        if sandbox.spent > self.exercise.budget:
+            tried = len(self.verdicts)
+            detail = f"Your {self.exercise.noun} is too slow: {tried} inputs took over {self.exercise.budget:g} s."
+            self.slow = Problem("slow", detail)
+            raise OutOfTime
+        outcome = sandbox.call(key)
+        if outcome.kind == "waiting" or outcome.called:
+            raise Decided(outcome)
+        if outcome.kind == "hung":
+            sandbox.call_limit = min(sandbox.call_limit, HANG_LIMIT)
+        problem = self.verdicts[key] = self.exercise.problem(key, outcome)
+        if len(self.observed) >= OBSERVED and problem is None:
+            self.observed.pop(next(iter(self.observed)))
+        self.observed[key] = outcome
+        return problem
+
+    def confirm(self, found: Counterexample) -> Counterexample:
+        """The counterexample once more, in a fresh process and with the full time."""
+        key = pickle.dumps(found.case)
+        with self.sandbox() as sandbox:
+            outcome = sandbox.call(key)
+        if outcome.called or outcome.kind == "waiting":
+            return found
+        problem = self.exercise.problem(key, outcome)
+        if problem is None:
+            found.remembers = found.problem.kind != "hung"
+            return found
+        return Counterexample(found.case, outcome, problem, found.label)
+
+
+def weight(case: Any) -> tuple[int, int]:
+    """How much there is to read in a case."""
+    text = repr(case)
+    return len(text), sum(map(ord, text))
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """hypothesis gives the same cases whatever else is loaded, and leaves no folder beside the notebook."""
+    from hypothesis import configuration
+    from hypothesis.internal.conjecture import providers
+
+    internals: Any = providers
+    known = hasattr(internals, "_get_local_constants") and hasattr(internals, "CONSTANTS_CACHE")
+    before: Callable[..., Any] | None = internals._get_local_constants if known else None
+    home = getattr(configuration, "__hypothesis_home_directory", None)
+    configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "netlib-hypothesis")
+    if known:
+        nothing = internals.Constants()
+        internals._get_local_constants = lambda: nothing
+        internals.CONSTANTS_CACHE.cache.clear()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        configuration.set_hypothesis_home_dir(home)
+        if known:
+            internals._get_local_constants = before
+            internals.CONSTANTS_CACHE.cache.clear()
