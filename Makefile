@@ -40,7 +40,7 @@ zoo: .venv/dev.stamp  ## run the wrong and right solutions of each exercise (CHA
 	@$(BIN)/netlib zoo $(CHAPTER)
 
 bench: .venv/dev.stamp  ## netlib beside dpkt and scapy, as ratios from one run
-	@$(BIN)/python -m pytest -q -p no:xdist --benchmark-only tests/benchmarks
+	@$(BIN)/python -m tests.benchmarks
 
 lock: .venv/dev.stamp  ## write constraints.txt anew from pyproject.toml
 	@scripts/lock constraints.txt && echo "constraints.txt is up to date"

@@ -1,10 +1,15 @@
 """nbgrader's settings: where this course keeps its files, and how a solved notebook becomes the student's."""
 
+import os
+import sys
 from pathlib import Path
 
 from netlib.authoring.release import NOT_RELEASED, STEPS
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
+
+# nbgrader starts alembic by its name: it is here, also where .venv has not been activated
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 c.CourseDirectory.root = str(Path(__file__).parent)
 c.CourseDirectory.course_id = "networking"
