@@ -7,6 +7,7 @@ as its four bytes do, and prints as people write it.  `IPv4Network` is a prefix 
 Text is read strictly: "010.0.0.1" is refused, because some programs take 010 for eight.
 """
 
+from string import hexdigits
 from typing import ClassVar, Self
 
 from netlib.wire.errors import Malformed
@@ -40,7 +41,11 @@ class Address(bytes):
 
     def __new__(cls, value: "str | bytes") -> Self:
         """From text as people write it, or from SIZE raw bytes; `Malformed` for anything else."""
-        raw = cls.from_text(value) if isinstance(value, str) else bytes(value)
+        if isinstance(value, str):
+            value = cls.from_text(value)
+        elif not isinstance(value, (bytes, bytearray, memoryview)):  # bytes(4) would be four zeroes
+            raise Malformed(f"{cls.__name__}: {value!r:.80} is neither text nor {cls.SIZE} bytes")
+        raw = bytes(value)
         if len(raw) != cls.SIZE:
             raise Malformed(f"{cls.__name__}: {len(raw)} bytes instead of {cls.SIZE}")
         return super().__new__(cls, raw)
@@ -104,11 +109,8 @@ class MACAddress(Address):
     @classmethod
     def from_text(cls, text: str) -> bytes:
         parts = text.split(":")
-        if len(parts) == 6 and all(len(part) == 2 for part in parts):
-            try:
-                return bytes(int(part, 16) for part in parts)
-            except ValueError:
-                pass
+        if len(parts) == 6 and all(len(part) == 2 and set(part) <= set(hexdigits) for part in parts):
+            return bytes(int(part, 16) for part in parts)
         raise Malformed(f"{text[:80]!r} is not a MAC address: six bytes in hex, as 02:00:00:00:00:01")
 
     def __str__(self) -> str:
@@ -126,10 +128,13 @@ MACAddress.ANY = MACAddress(bytes(6))
 MACAddress.BROADCAST = MACAddress(b"\xff" * 6)
 
 
+PREFIX_LENGTHS = {str(length) for length in range(33)}
+
+
 def split_prefix(text: str) -> tuple[IPv4Address, int]:
     """ "10.0.0.1/24" -> (10.0.0.1, 24)."""
     address, slash, length = text.partition("/")
-    if not slash or not (length.isascii() and length.isdigit() and len(length) <= 2 and int(length) <= 32):
+    if not slash or length not in PREFIX_LENGTHS:
         raise Malformed(f"{text[:80]!r} needs a prefix length from 0 to 32, as in 10.0.0.0/24")
     return IPv4Address(address), int(length)
 

@@ -15,6 +15,14 @@ ETHERNET = 1
 REQUEST = 1
 REPLY = 2
 
+# Field, its offset in bytes, the value that it has for IPv4 over Ethernet
+IPV4_OVER_ETHERNET = (
+    ("hardware_type", 0, ETHERNET),
+    ("protocol_type", 2, ETHERTYPE_IPV4),
+    ("hardware_length", 4, MACAddress.SIZE),
+    ("protocol_length", 5, IPv4Address.SIZE),
+)
+
 
 @header
 class ARPPacket(Header):
@@ -35,9 +43,11 @@ class ARPPacket(Header):
     def parse(cls, data: bytes) -> Self:
         """Read the 28 bytes of an ARP packet; `Malformed` where it is not about IPv4 over Ethernet."""
         packet = cls.parse_header(data)
-        kind = (packet.hardware_type, packet.protocol_type, packet.hardware_length, packet.protocol_length)
-        if kind != (ETHERNET, ETHERTYPE_IPV4, 6, 4):
-            raise Malformed(f"ARPPacket.hardware_type (offset 0): {kind} is not IPv4 over Ethernet, (1, 0x800, 6, 4)")
+        for name, offset, expected in IPV4_OVER_ETHERNET:
+            value = getattr(packet, name)
+            if value != expected:
+                raise Malformed(f"ARPPacket.{name} (offset {offset}): {value:#x} is not {expected:#x}: "
+                                "not IPv4 over Ethernet")  # fmt: skip
         return packet
 
     def build(self, below: object = None) -> bytes:

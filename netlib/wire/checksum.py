@@ -11,6 +11,8 @@ One's complement has two zeroes, 0x0000 and 0xFFFF.  They are the same number, s
 either; RFC 1624 is about what goes wrong where a sender forgets that.
 """
 
+from netlib.wire.errors import FieldOverflow
+
 
 def internet_checksum_by_words(data: bytes) -> int:
     """The checksum of `data`, by the loop of RFC 1071 section 1.  An odd last byte is padded with a zero byte."""
@@ -33,7 +35,7 @@ def internet_checksum(data: bytes, pseudo_header: bytes = b"") -> int:
     Of a message with a right checksum in it, the result is 0.
     """
     if len(data) & 1:
-        data += b"\0"
+        data = data + b"\0"  # not +=, which would lengthen a caller's bytearray
     if len(data) < 128:
         number = int.from_bytes(data, "big")
     else:  # words may be added in any order: half the number is half the division
@@ -73,4 +75,7 @@ def pseudo_header(source: bytes, destination: bytes, protocol: int, length: int)
 
     `length` is that of the UDP datagram or TCP segment, header included, in bytes.
     """
+    if not (len(source) == len(destination) == 4 and 0 <= protocol <= 0xFF and 0 <= length <= 0xFFFF):
+        raise FieldOverflow(f"pseudo header (offset 0): {source!r:.40}, {destination!r:.40}, protocol {protocol}, "
+                            f"length {length} do not fit into 4, 4, 1 and 2 bytes")  # fmt: skip
     return source + destination + bytes((0, protocol)) + length.to_bytes(2, "big")

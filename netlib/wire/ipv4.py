@@ -5,13 +5,14 @@ length of the whole packet.  The checksum covers the header only, and changes at
 the TTL does.
 """
 
+from struct import error as struct_error
 from struct import pack
 from typing import Self
 
 from netlib.wire.address import IPv4Address
 from netlib.wire.checksum import internet_checksum, same_zero
 from netlib.wire.errors import BadChecksum, FieldOverflow, Malformed, Truncated, WireError, wrong
-from netlib.wire.header import Header, flag, header, u2, u4, u6, u8, u13, u16
+from netlib.wire.header import Header, flag, header, overflow, u2, u4, u6, u8, u13, u16
 from netlib.wire.options import padded, parse_options
 
 ICMP, TCP, UDP = 1, 6, 17
@@ -87,7 +88,12 @@ class IPv4Packet(Header):
 
     def pseudo_header(self, length: int) -> bytes:
         """What UDP and TCP of this packet put before their checksum; `length` in bytes is theirs."""
-        return pack(">4s4sHH", self.source, self.destination, self.protocol, length)
+        try:
+            return pack(">4s4sHH", self.source, self.destination, self.protocol, length)
+        except struct_error:
+            if length > 0xFFFF:
+                raise FieldOverflow(f"IPv4Packet.total_length (offset 2): {length} bytes of payload alone") from None
+            raise overflow(self) from None
 
     @property
     def header_length(self) -> int:

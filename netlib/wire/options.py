@@ -31,7 +31,14 @@ def parse_options(options: bytes, where: str = "options") -> list[tuple[int, byt
 
 def build_options(options: list[tuple[int, bytes]]) -> bytes:
     """The bytes of these options, padded with END to a multiple of 4; kinds 0 and 1 stand alone."""
-    data = b"".join(bytes((kind,)) if kind <= NOP else bytes((kind, 2 + len(value))) + value for kind, value in options)
+    data = b""
+    for kind, value in options:
+        if not 0 <= kind <= 255:
+            raise FieldOverflow(f"options (offset {20 + len(data)}): kind {kind} does not fit into 8 bits")
+        if len(value) > LIMIT - 2:
+            raise FieldOverflow(f"options (offset {20 + len(data)}): option {kind} has {len(value)} bytes, "
+                                f"there is room for {LIMIT - 2}")  # fmt: skip
+        data += bytes((kind,)) if kind <= NOP else bytes((kind, 2 + len(value))) + value
     return padded(data)
 
 

@@ -77,9 +77,7 @@ class Packet:
     def summary(self) -> str:
         """One line: from, to, and what it says."""
         lines = [str(layer) for layer in self.layers]
-        if len(lines) > 1 and not isinstance(self.layers[1], ARPPacket):
-            lines = lines[1:] if self.link == "ethernet" else lines
-        elif len(lines) > 1:
+        if len(lines) > 1 and self.link == "ethernet":
             lines = lines[1:]
         if len(lines) == 2:  # "a > b ICMP" and "ICMP echo request"
             lines[0] = lines[0].rpartition(" ")[0]
@@ -118,19 +116,21 @@ def decode(frame: bytes, link: Link = "ethernet") -> Packet:
             raise ValueError(f"link is {link!r}: 'ethernet' and 'ip' are known")
         ip = IPv4Packet.parse(data, problems)
         layers.append(ip)
-        if len(data) > ip.total_length:
+        there = len(data)
+        if there > ip.total_length:
             packet.trailers = {len(layers) - 2: data[ip.total_length :]}
         if ip.more_fragments or ip.fragment_offset:
             return packet
+        whole = there >= ip.total_length  # otherwise a checksum, over what is not there, says nothing
         if ip.protocol == TCP:
-            layers.append(TCPSegment.parse(ip.payload, ip, problems))
+            layers.append(TCPSegment.parse(ip.payload, ip if whole else None, problems))
         elif ip.protocol == UDP:
             datagram = UDPDatagram.parse(ip.payload, ip, problems)
             layers.append(datagram)
             if len(ip.payload) > datagram.length:
                 packet.trailers = {**(packet.trailers or {}), len(layers) - 2: ip.payload[datagram.length :]}
         elif ip.protocol == ICMP:
-            layers.append(ICMPMessage.parse(ip.payload, problems))
+            layers.append(ICMPMessage.parse(ip.payload, problems if whole else []))
     except WireError as problem:
         problems.append(problem)
     return packet

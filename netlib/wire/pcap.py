@@ -9,12 +9,13 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from netlib.wire.errors import Malformed, Truncated
+from netlib.wire.errors import FieldOverflow, Malformed, Truncated
 from netlib.wire.packet import Link, Packet, decode
 
 MICROSECONDS, NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
 PCAPNG = 0x0A0D0D0A
 LINK_TYPES: dict[int, Link] = {1: "ethernet", 101: "ip", 228: "ip", 12: "ip"}
+FILE_TYPES: dict[Link, int] = {"ethernet": 1, "ip": 101}
 LARGEST = 1 << 18  # bytes of one packet; what claims more is a damaged file
 
 
@@ -62,11 +63,24 @@ def byte_order(head: bytes, path: str | Path) -> tuple[str, float]:
 
 
 def write_pcap(path: str | Path, packets: Iterable[tuple[float, bytes | Packet]], link: Link = "ethernet") -> None:
-    """Write packets with their times (seconds) to a capture file with nanosecond times."""
-    number = {"ethernet": 1, "ip": 101}[link]
+    """Write packets with their times (seconds) to a capture file with nanosecond times.
+
+    Raises `FieldOverflow` for a time or a packet that the format has no room for, and `Malformed` for a
+    `Packet` that does not start as `link` says.
+    """
+    if link not in FILE_TYPES:
+        raise Malformed(f"link is {link!r}: 'ethernet' and 'ip' are known")
     with open(path, "wb") as file:
-        file.write(struct.pack("<IHHiIII", NANOSECONDS, 2, 4, 0, 0, LARGEST, number))
-        for time, packet in packets:
+        file.write(struct.pack("<IHHiIII", NANOSECONDS, 2, 4, 0, 0, LARGEST, FILE_TYPES[link]))
+        for count, (time, packet) in enumerate(packets):
+            if not 0 <= time < 1 << 32:
+                raise FieldOverflow(f"{path}, packet {count}: time {time} does not fit: seconds since 1970, in 32 bits")
+            if isinstance(packet, Packet) and packet.link != link:
+                raise Malformed(f"{path}, packet {count}: starts with {packet.link}, and the file is for {link}: "
+                                f"write_pcap(..., link={packet.link!r})")  # fmt: skip
             data = packet.data if isinstance(packet, Packet) else packet
-            nanoseconds = round(time * 1_000_000_000)
-            file.write(struct.pack("<IIII", *divmod(nanoseconds, 1_000_000_000), len(data), len(data)) + data)
+            if len(data) > LARGEST:
+                raise FieldOverflow(f"{path}, packet {count}: {len(data)} bytes, a packet has {LARGEST} at most")
+            seconds = int(time)  # apart from its fraction, because a float holds both only to a quarter microsecond
+            more, nanoseconds = divmod(round((time - seconds) * 1_000_000_000), 1_000_000_000)
+            file.write(struct.pack("<IIII", seconds + more, nanoseconds, len(data), len(data)) + data)
