@@ -12,7 +12,7 @@ from netlib.grading.registry import exercise as find_exercise
 from netlib.grading.report import Report
 from netlib.grading.search import Counterexample, Decided, Search
 from netlib.grading.signals import CheckFailed
-from netlib.grading.story import tell
+from netlib.grading.story import Teller, tell
 
 CHECK_SEED = 1071
 GRADE_SEED = 791
@@ -38,7 +38,7 @@ def grade(number: str, answer: Any) -> None:
 
 
 def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True) -> Report:
-    """The report on an answer.  Without `shrink`, the first counterexample is good enough and is not told as a story."""
+    """The report on an answer.  Without `shrink`, the first counterexample is good enough, and no story is told."""
     objection = exercise.objection(answer)
     if objection:
         return failed(exercise, "no answer", objection)
@@ -54,9 +54,8 @@ def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True) -> 
         inputs = " and ".join(f"{n} {word}" for n, word in ((search.pinned, "pinned"), (search.random, "random")) if n)
         points = f"{exercise.points} point{'' if exercise.points == 1 else 's'}"
         message = f"{exercise.title}: passed: {inputs} inputs ({points})"
-        return Report(
-            exercise.number, exercise.name, "passed", message, exercise.points, search.pinned, search.random
-        )
+        counts = exercise.points, search.pinned, search.random
+        return Report(exercise.number, exercise.name, "passed", message, *counts)
     report = failed(exercise, found.problem.kind, in_short(exercise, found))
     report.pinned, report.random = search.pinned, search.random
     if shrink:
@@ -79,8 +78,16 @@ def waiting_message(exercise: Exercise, text: str) -> str:
 def in_short(exercise: Exercise, found: Counterexample) -> str:
     """What is wrong, as one line."""
     problem = found.problem
-    said = problem.detail or f"your {exercise.noun} returned something else than expected."
-    said = said[0].lower() + said[1:]
+    teller = Teller(exercise)
+    said = problem.detail
+    if not said:
+        said = f"Expected {shorten(teller.words(problem.expected))}, and {shorten(teller.words(problem.got))} came."
     if problem.raised and problem.raised.line:
-        said += f" It came from line {problem.raised.line}: {problem.raised.source}"
-    return said.replace("\n", " ")[:400]
+        said += f" It came from line {problem.raised.line}: {shorten(problem.raised.source)}"
+    where = "" if problem.kind == "slow" else f" Try {shorten(teller.reproduce(found.case))}"
+    return f"not right yet. {said}{where}"
+
+
+def shorten(text: str, limit: int = 120) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

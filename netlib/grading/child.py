@@ -116,7 +116,8 @@ class Child:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, self.too_long)
-        for what, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, CPU), (resource.RLIMIT_AS, memory_in_use() + MEMORY)):
+        memory = memory_in_use() + MEMORY
+        for what, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, CPU), (resource.RLIMIT_AS, memory)):
             with contextlib.suppress(OSError, ValueError):
                 _, hard = resource.getrlimit(what)
                 resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
@@ -191,6 +192,7 @@ def memory_in_use() -> int:
 
 def quiet_jupyter() -> None:
     """In the child: nothing may speak on the kernel's sockets, which are the parent's."""
+
     def no_input(prompt: object = "") -> str:
         raise RuntimeError("an exercise's function gets its input from its arguments: input() has nobody to ask here")
 
@@ -202,4 +204,4 @@ def quiet_jupyter() -> None:
         from IPython.core.interactiveshell import InteractiveShell
 
         if InteractiveShell.initialized():
-            InteractiveShell.instance().display_pub = CapturingDisplayPublisher()
+            InteractiveShell.instance().display_pub = CapturingDisplayPublisher()  # type: ignore[no-untyped-call]

@@ -146,13 +146,12 @@ class Exercise:
         """From the signature's text, else from the reference."""
         text = self.signature.strip()
         if text:
-            text = text if text.startswith(("def ", "class ", "async ")) else f"def {text}"
-            text = text.removeprefix("class ") if not text.startswith("class ") else "def " + text.removeprefix("class ")
+            text = text.removeprefix("async ").removeprefix("def ").removeprefix("class ").rstrip(":")
             try:
-                parsed = ast.parse(text.rstrip(":") + ": ...").body[0]
+                parsed = ast.parse(f"def {text}: ...").body[0]
             except SyntaxError:
                 raise ValueError(f"exercise {self.number}: the signature {self.signature!r} is not Python") from None
-            assert isinstance(parsed, (ast.FunctionDef, ast.AsyncFunctionDef))
+            assert isinstance(parsed, ast.FunctionDef)
             return [item.arg for item in [*parsed.args.posonlyargs, *parsed.args.args]]
         try:
             return list(inspect.signature(self.reference).parameters) if self.reference else []
@@ -214,9 +213,10 @@ class Exercise:
             if isinstance(got, Raised):
                 if got.is_a(self.rejects):
                     return None
-                detail = f"This input has to be rejected with {self.rejects.__name__}; your {self.noun} raised {got.name}."
+                detail = f"This has to be rejected with {self.rejects.__name__}; your {self.noun} raised {got.name}."
                 return Problem("rejection", detail, expected_rejection=wanted, raised=got)
-            detail = f"This input has to be rejected: raise {self.rejects.__name__}. Your {self.noun} returned something instead."
+            detail = f"This has to be rejected: raise {self.rejects.__name__}. "
+            detail += f"Your {self.noun} returned something instead."
             return Problem("accepted", detail, got=got, expected_rejection=wanted)
         if isinstance(got, Raised):
             return Problem("raised", f"Your {self.noun} raised {got.name}.", expected=expected, raised=got)
@@ -228,7 +228,7 @@ class Exercise:
         return Problem("value", wrong_type(expected, got), expected=expected, got=got)
 
     def complaint(self, args: Any, got: Any) -> str:
-        """What judge and properties have to say against a value.  A judge that trips over a value has a complaint too."""
+        """What judge and properties have to say against a value.  If they trip over it, that is a complaint too."""
         try:
             said = self.judge(args, got) if self.judge else None
             if said:
@@ -291,7 +291,7 @@ class StatefulExercise(Exercise):
         theirs = [entry_value(entry) for entry in got]
         ours = [MISSING] * len(theirs) if expected is MISSING else [entry_value(entry) for entry in expected]
         for step, value in enumerate(theirs):
-            if self.reference is not None and isinstance(ours[step], Raised) and not is_rejection(ours[step], self.rejects):
+            if isinstance(ours[step], Raised) and not ours[step].is_a(self.rejects):
                 raise RuntimeError(f"exercise {self.title}: the reference failed in step {args[step]}: {ours[step]}")
             so_far = list(args[: step + 1]), theirs[: step + 1]
             if (self.judge or self.properties) and not isinstance(value, Raised):
@@ -330,10 +330,6 @@ def entry_value(entry: list[Any]) -> Any:
     return read_raised(entry[1]) if entry[0] == "raised" else entry[1]
 
 
-def is_rejection(raised: Raised, kind: type[Exception]) -> bool:
-    return raised.is_a(kind)
-
-
 def describe_type(value: Any) -> str:
     if value is None:
         return "None"
@@ -362,7 +358,8 @@ def steps(*, new: Any = None, max_size: int = 12, **methods: Any) -> Any:
     def named(name: str, arguments: Any) -> Any:
         return arguments.map(lambda args: (name, *args))
 
-    several = st.lists(st.one_of([named(name, arguments) for name, arguments in methods.items()]), min_size=1, max_size=max_size)
+    one = st.one_of([named(name, arguments) for name, arguments in methods.items()])
+    several = st.lists(one, min_size=1, max_size=max_size)
     if new is None:
         return several
     return st.tuples(named("new", new), several).map(lambda both: [both[0], *both[1]])

@@ -16,11 +16,15 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType
 from typing import Any
 
 HARMLESS = frozenset(
-    ["__init__", "__post_init__", "__new__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__repr__", "__str__", "__format__", "__setattr__", "__getattr__", "__getattribute__", "__missing__", "__len__", "__reduce__", "__init_subclass__", "__class_getitem__"]
+    f"__{word}__"
+    for word in [
+        *["init", "post_init", "new", "eq", "ne", "lt", "le", "gt", "ge", "hash", "repr", "str", "format", "len"],
+        *["setattr", "getattr", "getattribute", "missing", "reduce", "init_subclass", "class_getitem"],
+    ]
 )
 MAX_RECORDED = 8
 
@@ -74,7 +78,7 @@ class Guard:
                 self.builtins[id(thing)] = thing, name
 
     def forget_caches(self) -> None:
-        """Empty the caches of listed functions: a cached answer would be given without a call.  For the child process."""
+        """Empty the caches of listed functions: a cached answer is given without a call.  For the child process."""
         for cached in self.caches:
             cached.cache_clear()
 
@@ -85,13 +89,13 @@ class Guard:
             sys.setprofile(self.hook)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.depth -= 1
         if self.depth == 0:
             if sys.getprofile() is not self.hook:
                 self.record("sys.setprofile, which the check itself needs")
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]  # None is allowed: it is the default
+            threading.setprofile(None)
 
     def notice(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "call":
@@ -217,7 +221,8 @@ class GuardedObject:
 def codes_of(thing: Any) -> list[CodeType]:
     """The code that runs when `thing` is called or read: through methods, partials, properties and decorators."""
     found: list[CodeType] = []
-    todo, seen = [thing], set()
+    todo = [thing]
+    seen: set[int] = set()
     while todo and len(seen) < 50:
         item = todo.pop()
         if item is None or id(item) in seen:

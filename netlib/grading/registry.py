@@ -29,7 +29,8 @@ def exercise(number: str) -> Exercise:
     if number not in registered:
         chapter = number.partition(".")[0]
         others = sorted(known for known in registered if known.partition(".")[0] == chapter)
-        raise UnknownExercise(f"there is no exercise {number!r}" + (f": chapter {chapter} has {', '.join(others)}" if others else ""))
+        there = f": chapter {chapter} has {', '.join(others)}" if others else ""
+        raise UnknownExercise(f"there is no exercise {number!r}{there}")
     return registered[number]
 
 

@@ -39,7 +39,8 @@ class Report:
 
     @property
     def headline(self) -> str:
-        return f"{SIGNS[self.status]} {self.message}"
+        told = f"{self.number} {self.name}: not right yet" if self.story else self.message
+        return f"{SIGNS[self.status]} {told}"
 
     def __repr__(self) -> str:
         lines = [self.headline]
@@ -52,7 +53,8 @@ class Report:
         line = {"passed": "solid", "waiting": "dotted", "failed": "double"}[self.status]
         body = "".join(f"<dt><strong>{escape(part.heading)}</strong></dt><dd>{html(part)}</dd>" for part in self.story)
         story = f'<dl style="margin:6px 0">{body}</dl>' if body else ""
-        return f'<div style="{BOX.format(line=line)}"><p style="margin:0"><strong>{escape(self.headline)}</strong></p>{story}</div>'
+        headline = f'<p style="margin:0"><strong>{escape(self.headline)}</strong></p>'
+        return f'<div style="{BOX.format(line=line)}">{headline}{story}</div>'
 
 
 def html(part: Part) -> str:

@@ -63,7 +63,7 @@ class Sandbox:
             raise Flooded
 
         printed = Printed(flooded)
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):  # type: ignore[type-var]
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             return outcome_of(attempt(self.target, case, self.guard, printed))
 
     def call_in_child(self, case: bytes) -> Outcome:
@@ -93,7 +93,7 @@ class Sandbox:
         from_parent, self.requests = os.pipe()
         self.replies, to_parent = os.pipe()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # fork in a kernel with threads: the child starts none of them
+            warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads: the child uses none of theirs
             self.pid = os.fork()
         if self.pid == 0:
             try:
@@ -139,12 +139,11 @@ class Sandbox:
             return "closed the checker's own files"
         if os.WIFSIGNALED(status):
             name = signal.Signals(os.WTERMSIG(status)).name
-            hint = {"SIGSEGV": " (recursion without end does that)", "SIGKILL": " (out of memory does that)"}.get(name, "")
-            return f"crashed Python with {name}{hint}"
+            return f"crashed Python with {name}{' (endless recursion does that)' if name == 'SIGSEGV' else ''}"
         return f"ended the whole process (exit status {os.waitstatus_to_exitcode(status)}), as os._exit does"
 
     def close(self, patience: float = 0.0) -> int | None:
-        """End the child and its process group.  Its exit status, if it had ended by itself within `patience` seconds."""
+        """End the child and its process group.  Its status, if it had ended by itself within `patience` seconds."""
         if self.pid is None:
             return None
         pid, self.pid = self.pid, None

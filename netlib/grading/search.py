@@ -20,9 +20,11 @@ from typing import Any
 from netlib.grading.exercise import Exercise, Problem
 from netlib.grading.outcome import Outcome
 from netlib.grading.sandbox import Sandbox
+from netlib.grading.words import source
 
 SHRINKING = 5.0  # seconds at most
 HANG_LIMIT = 0.3  # seconds a call, once one has hung
+ROUNDS = 8
 OBSERVED = 60  # outcomes kept for the guess at the cause
 
 
@@ -50,9 +52,9 @@ class OutOfTime(BaseException):
 
 
 class Search:
-    """One search: `run` gives the smallest counterexample, or None; `pinned` and `random` count the cases that were tried.
+    """One search: `run` gives the smallest counterexample, or None; `pinned` and `random` count the cases tried.
 
-    Raises `Decided`.
+    Raises `Decided`.  Without `shrink` the first counterexample is good enough.
     """
 
     def __init__(self, exercise: Exercise, student: Any, seed: int, shrink: bool = True) -> None:
@@ -105,6 +107,8 @@ class Search:
         from hypothesis.errors import HypothesisException, NoSuchExample
 
         def fails(case: Any) -> bool:
+            if bar is not None and weight(case) >= bar:
+                return False
             key = pickle.dumps(case)
             if self.best is None:
                 self.random += 1
@@ -113,7 +117,9 @@ class Search:
                 return False
             if self.shrinking_since is None:
                 self.shrinking_since = time.monotonic()
-            self.best = Counterexample(pickle.loads(key), self.observed[key], problem)
+            found = Counterexample(pickle.loads(key), self.observed[key], problem)
+            if self.best is None or weight(found.case) <= weight(self.best.case):
+                self.best = found
             if not self.shrink:
                 raise OutOfTime
             return True
@@ -128,13 +134,20 @@ class Search:
             suppress_health_check=list(HealthCheck),
         )
         with undisturbed():
-            try:
-                find(self.exercise.inputs, fails, settings=chosen, random=random.Random(self.seed))
-            except NoSuchExample:
-                pass
-            except HypothesisException:  # flaky: the function does not do the same twice; what was found stands
-                if self.best is None:
-                    raise
+            # Shrinking takes one step at a time, and stops where no single step helps (an odd length stays odd).
+            # So look again, among smaller cases only, until a whole round finds none.
+            bar: tuple[int, str] | None = None
+            for turn in range(ROUNDS):
+                try:
+                    find(self.exercise.inputs, fails, settings=chosen, random=random.Random(self.seed + turn))
+                except NoSuchExample:
+                    return
+                except HypothesisException:  # flaky: the function does not do the same twice; what was found stands
+                    if self.best is None:
+                        raise
+                    return
+                assert self.best is not None
+                bar = weight(self.best.case)
 
     def verdict(self, sandbox: Sandbox, key: bytes) -> Problem | None:
         """What is wrong on this case; each case is carried out once."""
@@ -173,10 +186,10 @@ class Search:
         return Counterexample(found.case, outcome, problem, found.label)
 
 
-def weight(case: Any) -> tuple[int, int]:
+def weight(case: Any) -> tuple[int, str]:
     """How much there is to read in a case."""
-    text = repr(case)
-    return len(text), sum(map(ord, text))
+    text = source(case)
+    return len(text), text
 
 
 @contextlib.contextmanager

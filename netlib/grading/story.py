@@ -1,10 +1,12 @@
-"""Turns a counterexample into a story: what went in, what should have come out and why, what came, and a guess at the cause.
+"""Turns a counterexample into a story: what went in, what should have come out and why, what came, and the cause.
 
 A story is a list of parts, each a heading and its text, so that text and HTML are two ways to write the same thing.
 """
 
 import pickle
 from dataclasses import dataclass
+from importlib import import_module
+from inspect import getattr_static
 from typing import Any
 
 from netlib.grading.exercise import MISSING, Args, Exercise, Mistake, Problem, Scenario, StatefulExercise, entry_value
@@ -31,14 +33,14 @@ def tell(exercise: Exercise, found: Counterexample, observed: dict[bytes, Outcom
         return [Part("What went wrong", problem.detail)]
     told = Teller(exercise)
     parts = [told.input(found)]
-    if problem.detail:
+    if problem.detail and problem.kind != "raised":
         parts.append(Part("What went wrong", problem.detail))
     expected, got = told.expected(found), told.got(problem)
     parts += [part for part in (expected, got, told.difference(problem)) if part]
     if isinstance(exercise, Scenario):
         parts += told.pictures(outcome)
     if found.remembers:
-        text = "Alone, this input is answered right. Something from an earlier call is still there: a global, or a default."
+        text = "Alone, this input is answered right. Something of an earlier call is still there (a global?)."
         parts.append(Part("It depends on earlier calls", text))
     cause = guess(exercise, found, observed)
     if cause:
@@ -80,7 +82,7 @@ class Teller:
         for index, step in enumerate(found.case):
             arrow = f"  ->  {brief(entry_value(results[index]))}" if index < len(results) and step[0] != "new" else ""
             here = index == found.problem.step
-            lines.append(f"{'!' if here else ' '} {index + 1}. {call(step)}{arrow}{'   <- here' if here else ''}")
+            lines.append(f"{'!' if here else ' '} {index + 1}. {self.call(step)}{arrow}{'   <- here' if here else ''}")
             if here:
                 break
         about = f" ({found.label})" if found.label else ""
@@ -88,7 +90,8 @@ class Teller:
 
     def expected(self, found: Counterexample) -> Part | None:
         problem = found.problem
-        because = " ".join(part for part in (self.why(found), f"({self.exercise.rfc})" if self.exercise.rfc else "") if part)
+        section = f"({self.exercise.rfc})" if self.exercise.rfc else ""
+        because = f"{self.why(found)} {section}".strip()
         if problem.expected_rejection:
             text = f"raises {problem.expected_rejection}"
         elif problem.expected is not MISSING:
@@ -134,18 +137,22 @@ class Teller:
         if not isinstance(value, dict) or not isinstance(value.get("captures"), dict):
             return []
         try:
-            from netlib.view import SequenceDiagram
-            from netlib.wire.packet import decode
-
+            view, decode = import_module("netlib.view"), import_module("netlib.wire.packet").decode
             link = value.get("link", "ethernet")
             captures = {
                 str(host): [(float(when), decode(bytes(data), link)) for when, data in packets]
                 for host, packets in value["captures"].items()
             }
-            diagram = SequenceDiagram.from_captures(captures)
+            diagram = view.SequenceDiagram.from_captures(captures)
             return [Part("The exchange", str(diagram), "code", diagram)]
         except Exception as error:  # a picture is never worth a report
             return [Part("The exchange", f"(can't be drawn: {error})")]
+
+    def call(self, step: Any) -> str:
+        """A step as Python; one that reads an attribute has no brackets."""
+        name = self.exercise.name if step[0] == "new" else step[0]
+        is_attribute = len(step) == 1 and isinstance(getattr_static(self.exercise.reference, step[0], None), property)
+        return step[0] if is_attribute else f"{name}({arguments(step)})"
 
     def reproduce(self, case: Any) -> str:
         exercise = self.exercise
@@ -155,23 +162,19 @@ class Teller:
             return f'check("{exercise.number}", {exercise.name})'
         if isinstance(exercise, StatefulExercise):
             first, rest = (case[0], case[1:]) if case and case[0][0] == "new" else (("new",), case)
-            calls = [f"answer = {exercise.name}({arguments(first)})", *(f"answer.{call(step)}" for step in rest)]
+            calls = [f"answer = {exercise.name}({arguments(first)})", *(f"answer.{self.call(step)}" for step in rest)]
             return "; ".join(calls)
         return f"{exercise.name}({', '.join(map(source, case))})"
+
+
+def arguments(step: Any) -> str:
+    return ", ".join(map(source, step[1:]))
 
 
 def run_names(exercise: Scenario) -> list[str]:
     """The names of the scenario's own arguments, after the student's."""
     code = getattr(exercise.run, "__code__", None)
     return list(code.co_varnames[1 : code.co_argcount]) if code else []
-
-
-def call(step: Any) -> str:
-    return f"{step[0]}({arguments(step)})" if len(step) > 1 or step[0] == "new" else f"{step[0]}()"
-
-
-def arguments(step: Any) -> str:
-    return ", ".join(map(source, step[1:]))
 
 
 def with_line(raised: Raised) -> str:
@@ -183,9 +186,7 @@ def compare(expected: bytes, got: bytes, like: type | None) -> tuple[str, str, A
     """Text, style, and the drawing of netlib.view where there is one."""
     text = bytes_side_by_side(expected, got, like)
     try:
-        from netlib.view import compare_bytes
-
-        return text, "code", compare_bytes(expected, got, like=like)
+        return text, "code", import_module("netlib.view").compare_bytes(expected, got, like=like)
     except Exception:  # also a header class that can't draw such bytes
         return text, "code", None
 
@@ -216,8 +217,10 @@ def recognised(mistake: Mistake, found: Counterexample) -> bool:
 def behaves_alike(
     exercise: Exercise, mistake: Mistake, found: Counterexample, observed: dict[bytes, Outcome]
 ) -> tuple[bool, bool]:
-    """Whether the wrong function does as the answer did on this case, and on all that were observed."""
-    with Sandbox(lambda case: exercise.attempt(mistake.wrong, case), call_limit=0.5) as sandbox:  # type: ignore[arg-type]
+    """Whether the wrong function does as the answer did: on this case, and on all that were observed."""
+    wrong = mistake.wrong
+    assert wrong is not None
+    with Sandbox(lambda case: exercise.attempt(wrong, case), call_limit=0.5) as sandbox:
         if not alike(found.outcome, sandbox.call(pickle.dumps(found.case))):
             return False, False
         return True, all(alike(outcome, sandbox.call(key)) for key, outcome in observed.items())

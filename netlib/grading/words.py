@@ -130,7 +130,7 @@ def brief(value: Any) -> str:
 
 
 def bytes_side_by_side(expected: bytes, got: bytes, like: type | None = None) -> str:
-    """The rows that differ, expected above got, with a mark below each byte that differs; fields named if `like` is a header."""
+    """The rows that differ, with a mark below each byte that does; and its field, if `like` is a header."""
     rows: list[str] = []
     wrong = [i for i in range(max(len(expected), len(got))) if expected[i : i + 1] != got[i : i + 1]]
     shown = sorted({index // LINE for index in wrong})
