@@ -1,0 +1,175 @@
+"""`Lab`: a network to work in, from a notebook.
+
+    with Lab("06-icmp") as lab:                 # or: lab = Lab("06-icmp").up() ... lab.down()
+        with lab.capture("r1:eth1") as capture:
+            lab["h1"].run("ping -c 1 10.0.4.2")
+        capture.packets
+
+A lab that is forgotten ends with its last reference, with the interpreter, or with the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from netlib.lab.capture import Capture
+from netlib.lab.document import suggest
+from netlib.lab.errors import LabError
+from netlib.lab.exec_lines import addresses
+from netlib.lab.node import Node
+from netlib.lab.topology import Topology, read_topology
+
+if TYPE_CHECKING:
+    from netlib.lab.doctor import Doctor
+    from netlib.lab.netns.session import NodeChannel, Session
+
+FILE_NAME = "topology.clab.yml"
+ENGINES = ("netns",)
+
+
+class Lab:
+    """A lab by name (`labs/<name>/topology.clab.yml`, here or in a folder above, or with netlib) or by path.
+
+    Raises LabError, one line, when there is no such lab or its topology is wrong. `up` starts it.
+    """
+
+    def __init__(self, lab: str | os.PathLike[str], *, engine: str = "netns"):
+        if engine not in ENGINES:
+            raise LabError(f"no engine {engine!r}; there is {', '.join(ENGINES)}")
+        self.engine = engine
+        self.topology: Topology = read_topology(find_topology(lab))
+        self._session: Session | None = None
+        self._end: weakref.finalize[[], Lab] | None = None
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    @property
+    def name(self) -> str:
+        return self.topology.name
+
+    @property
+    def running(self) -> bool:
+        return self._session is not None and self._session.running
+
+    def up(self) -> Lab:
+        """Start the lab, unless it runs. LabError, one line, when it cannot."""
+        if not self.running:
+            from netlib.lab.netns.session import Session
+
+            self.down()
+            self._session = Session(self.topology)
+            self._end = weakref.finalize(self, self._session.close)
+        return self
+
+    def down(self) -> None:
+        """End the lab and all that runs in it, and wait until it is gone. Sockets of its nodes are closed."""
+        for made in list(self._sockets):
+            made.close()
+        self._sockets.clear()
+        if self._end is not None:
+            self._end()
+        self._session = self._end = None
+
+    close = down
+
+    def __enter__(self) -> Lab:
+        return self.up()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.down()
+
+    def __getitem__(self, name: str) -> Node:
+        """A node by name; LabError that names the nodes for a name that is none."""
+        if name not in self.topology.nodes:
+            raise UnknownNode(f"lab {self.name} has no node {name!r}; {suggest(str(name), self.topology.nodes)}")
+        return Node(self, name)
+
+    def __iter__(self) -> Iterator[Node]:
+        return (Node(self, name) for name in self.topology.nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.topology.nodes
+
+    def __len__(self) -> int:
+        return len(self.topology.nodes)
+
+    @property
+    def nodes(self) -> list[str]:
+        return list(self.topology.nodes)
+
+    def capture(self, where: str, path: str | os.PathLike[str] | None = None) -> Capture:
+        """Capture an interface, written `node:interface`, from now on until `stop` or the end of a `with` block.
+
+        `path` keeps the pcap file there; without it, it goes when the capture does.
+        """
+        name, colon, interface = where.partition(":")
+        if not colon:
+            raise LabError(f'{where!r}: say which interface, as in lab.capture("{name}:eth1")')
+        node = self[name]
+        node.check_interface(interface)
+        return Capture(node, interface, path)
+
+    def _channel(self, node: str) -> NodeChannel:
+        if self._session is None:
+            raise LabError(f"lab {self.name} is down; start it with lab.up(), or use `with Lab(...) as lab:`")
+        return self._session.channels[node]
+
+    @staticmethod
+    def doctor() -> Doctor:
+        """Try what labs need on this machine: what works, what does not, and the fix."""
+        from netlib.lab.doctor import examine
+
+        return examine()
+
+    def __repr__(self) -> str:
+        lines = [f"lab {self.name} ({self.engine}, {'up' if self.running else 'down'}), {len(self)} nodes"]
+        for link in self.topology.links:
+            ends = []
+            for end in (link.a, link.b):
+                commands = self.topology.nodes[end.node].commands
+                mine = [line.address for line in addresses(commands) if line.device == end.interface]
+                ends.append(f"{end} {' '.join(mine)}".strip())
+            lines.append(f"  {ends[0]:<24} -- {ends[1]}")
+        return "\n".join(lines)
+
+
+class UnknownNode(LabError, KeyError):
+    """A name that no node of the lab has."""
+
+    __str__ = Exception.__str__  # KeyError's would quote the sentence
+
+
+def find_topology(lab: str | os.PathLike[str]) -> Path:
+    """The topology file of a lab. A name is looked for upwards from here, then beside netlib; a path is taken as it is."""
+    text = os.fspath(lab)
+    if isinstance(lab, os.PathLike) or "/" in text or text.endswith((".yml", ".yaml")):
+        path = Path(text).expanduser()
+        path = path / FILE_NAME if path.is_dir() else path
+        if path.is_file():
+            return path
+        raise LabError(f"there is no topology file {path}")
+    shelves = list(_shelves())
+    for shelf in shelves:
+        path = shelf / text / FILE_NAME
+        if text and path.is_file():
+            return path
+    known = sorted({path.parent.name for shelf in shelves for path in shelf.glob(f"*/{FILE_NAME}")})
+    if not known:
+        raise LabError(f"no lab {text!r}: there is no folder labs/ here or above {Path.cwd()}")
+    raise LabError(f"no lab {text!r}; {suggest(text, known)}")
+
+
+def _shelves() -> Iterator[Path]:
+    """The folders that labs may stand in, nearest first."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+        shelf = folder / "labs"
+        if shelf.is_dir():
+            yield shelf

@@ -1,0 +1,276 @@
+"""PID 1 of a node: sets the node up, then starts what the notebook asks for.
+
+As it lives in the node's namespaces, whatever it makes is the node's: processes, sockets, captures. A command gets the
+notebook's own pipe ends as its standard streams, so nothing is copied; when it ends, its status is written to a pipe
+that came with the request. Orphans become this process's children, as those of any init, and are reaped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import time
+from typing import Any, NoReturn
+
+from netlib.lab.netns import baseline, filesystem, recorder
+from netlib.lab.netns.channel import Message, receive, send
+from netlib.lab.netns.netlink import Netlink, switch_offloads_off
+from netlib.lab.netns.system import (
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWUTS,
+    die_with_parent,
+    set_host_name,
+    set_process_name,
+    unshare,
+)
+
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENT = {"PATH": SEARCH_PATH, "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+COMMAND_TIMEOUT = 30.0  # seconds for one exec line
+LINK_TIMEOUT = 2.0  # seconds until both ends of a link have seen each other
+_RESET_SIGNALS = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM]
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_MR_PROMISC = 263, 1, 1
+_ETH_P_ALL = 3
+
+
+class SetupFailed(Exception):
+    """An exec line that failed, with its line number."""
+
+    def __init__(self, line: int, message: str):
+        super().__init__(message)
+        self.line = line
+
+
+def run(channel: socket.socket, node: dict[str, Any]) -> NoReturn:
+    """Become the init of `node`. Called in a process that has just been forked into its own PID namespace."""
+    try:
+        die_with_parent()
+        unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS)
+        set_process_name("init")
+        _keep_only({0, 1, 2, channel.fileno()})
+        missing = _furnish(node)
+        namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        send(channel, {"event": "furnished"}, [namespace])
+        os.close(namespace)
+        if receive(channel)[0] is None:
+            os._exit(0)
+        agent = Agent(channel, {**ENVIRONMENT, "HOSTNAME": node["name"], **node["env"]})
+        missing += agent.configure(node)
+        send(channel, {"event": "configured", "missing": missing})
+    except SetupFailed as failure:
+        send(channel, {"event": "failed", "step": "exec", "line": failure.line, "errno": 0, "message": str(failure)})
+        os._exit(1)
+    except OSError as error:
+        message = str(error.strerror) + (f": {error.filename}" if error.filename else "")
+        send(channel, {"event": "failed", "step": "node", "errno": error.errno, "message": message})
+        os._exit(1)
+    agent.serve()
+
+
+def _keep_only(keep: set[int]) -> None:
+    start = 0
+    for fd in sorted(keep):
+        if start < fd:  # closerange(0, 0) would close everything
+            os.closerange(start, fd)
+        start = fd + 1
+    os.closerange(start, 1 << 16)
+
+
+def _furnish(node: dict[str, Any]) -> list[str]:
+    try:
+        set_host_name(node["name"])
+    except OSError:
+        pass  # some containers forbid it; the name in /etc/hosts is enough
+    hosts = f"127.0.0.1\tlocalhost\n127.0.1.1\t{node['name']}\n"
+    return filesystem.furnish(hosts, [(number, target) for number, target in node["binds"]])
+
+
+class Agent:
+    """The requests of the notebook, each a method."""
+
+    def __init__(self, channel: socket.socket, environment: dict[str, str]):
+        self.channel = channel
+        self.environment = environment
+        self.children: dict[int, int] = {}  # process id -> the pipe that awaits its status
+        os.environ.update(environment)
+
+    def configure(self, node: dict[str, Any]) -> list[str]:
+        """Settings, interfaces, then the exec lines in their order. What cannot be had here is in the answer."""
+        unwritten = baseline.write_sysctls(baseline.BASELINE)
+        for name, reason in baseline.write_sysctls(node["sysctls"]).items():
+            raise SetupFailed(node["line"], f"sysctl {name}: {reason}")
+        netlink = Netlink()
+        netlink.set_up("lo")
+        for interface in node["interfaces"]:
+            switch_offloads_off(interface)
+            netlink.set_up(interface)
+        deadline = time.monotonic() + LINK_TIMEOUT
+        while not all(map(netlink.is_operational, node["interfaces"])) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        netlink.close()
+        for group in _batches(node["commands"]):
+            self._run_setup(group)
+        return ["sysctls (/proc/sys is read-only)"] if unwritten else []
+
+    def _run_setup(self, group: list[dict[str, Any]]) -> None:
+        """Run exec lines: one that is not plain `ip`, or several `ip` lines as one `ip -batch`."""
+        batch = group[0]["batch"] is not None
+        argv = ["ip", "-batch", "-"] if batch else group[0]["argv"]
+        source = os.memfd_create("stdin")
+        if batch:
+            os.write(source, "".join(command["batch"] + "\n" for command in group).encode())
+            os.lseek(source, 0, os.SEEK_SET)
+        output = os.memfd_create("output")
+        try:
+            pid = self._spawn(argv, [source, output, output], self.environment)
+        except OSError as error:
+            raise SetupFailed(group[0]["line"], f"{argv[0]}: {_why_not_started(error)}") from None
+        status = _wait(pid, COMMAND_TIMEOUT)
+        text = os.pread(output, 1 << 16, 0).decode(errors="replace")
+        os.close(source)
+        os.close(output)
+        if status is None:
+            raise SetupFailed(group[0]["line"], f"has not ended after {COMMAND_TIMEOUT:.0f} s; end it with & in sh -c")
+        if status:
+            failed = re.search(r"^Command failed -:(\d+)", text, re.MULTILINE) if batch else None
+            number = int(failed[1]) - 1 if failed else 0
+            reason = [line for line in text.strip().splitlines() if not line.startswith("Command failed")]
+            raise SetupFailed(group[number]["line"], "; ".join(reason[-3:]) or f"exit status {status}")
+
+    def _spawn(self, argv: list[str], streams: list[int], environment: dict[str, str]) -> int:
+        """Start a command as a session of its own. posix_spawn, so that a command that is not there is an error."""
+        actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(streams)]
+        return os.posix_spawnp(
+            argv[0], argv, environment, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_RESET_SIGNALS
+        )
+
+    def serve(self) -> NoReturn:
+        """Answer requests for ever; the supervisor's end is ours."""
+        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        poll.register(self.channel, select.POLLIN)
+        poll.register(wake_read, select.POLLIN)
+        self._reap()
+        while True:
+            for fd, _ in poll.poll():
+                if fd == wake_read:
+                    os.read(wake_read, 4096)
+                    self._reap()
+                elif not self._answer():
+                    poll.unregister(fd)  # the notebook has let go of this node; the supervisor will end us
+
+    def _answer(self) -> bool:
+        request, fds = receive(self.channel)
+        if request is None:
+            return False
+        give: list[int] = []
+        reply: Message
+        try:
+            reply = getattr(self, "do_" + request["op"])(request, fds, give) or {}
+        except OSError as error:
+            reply = {"errno": error.errno, "message": error.strerror or str(error)}
+        try:
+            send(self.channel, {**reply, "id": request["id"]}, give)
+        except OSError:
+            return False
+        finally:
+            for fd in (*fds, *give):
+                os.close(fd)
+        return True
+
+    def do_exec(self, request: Message, fds: list[int], give: list[int]) -> Message:
+        """Start argv with the streams fds[0:3]; its exit status will be written to fds[3]."""
+        pid = self._spawn(request["argv"], fds[:3], {**self.environment, **request["env"]})
+        self.children[pid] = os.dup(fds[3])
+        return {"pid": pid}
+
+    def do_kill(self, request: Message, fds: list[int], give: list[int]) -> None:
+        """Signal a command and what it has started, if it still runs."""
+        if request["pid"] in self.children:
+            os.killpg(request["pid"], request["signal"])
+
+    def do_socket(self, request: Message, fds: list[int], give: list[int]) -> None:
+        made = socket.socket(request["family"], request["type"], request["proto"])
+        if request["bind"] is not None:
+            made.bind(tuple(request["bind"]))
+        give.append(made.detach())
+
+    def do_packet_socket(self, request: Message, fds: list[int], give: list[int]) -> None:
+        """A socket that sends and receives whole frames on an interface, whoever they are for."""
+        with _packet_socket(request["interface"]) as made:
+            membership = struct.pack("=iHH8x", socket.if_nametoindex(request["interface"]), _PACKET_MR_PROMISC, 0)
+            made.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
+            give.append(made.detach())
+
+    def do_capture(self, request: Message, fds: list[int], give: list[int]) -> Message:
+        """Record an interface into the file fds[0], under the command of fds[1]. It listens before we answer."""
+        packets = _packet_socket(request["interface"])
+        recorder.prepare(packets)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            _keep_only({0, 1, 2, packets.fileno(), *fds})
+            recorder.run(packets, fds[0], fds[1], request["limit"])
+        packets.close()
+        return {"pid": pid}
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            pipe = self.children.pop(pid, None)
+            if pipe is not None:
+                try:
+                    os.write(pipe, b"%d" % os.waitstatus_to_exitcode(status))
+                except OSError:
+                    pass  # the notebook does not care any more
+                os.close(pipe)
+
+
+def _packet_socket(interface: str) -> socket.socket:
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    try:
+        made.bind((interface, _ETH_P_ALL))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _batches(commands: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The commands in order, neighbouring plain `ip` lines together."""
+    groups: list[list[dict[str, Any]]] = []
+    for command in commands:
+        if command["batch"] is not None and groups and groups[-1][-1]["batch"] is not None:
+            groups[-1].append(command)
+        else:
+            groups.append([command])
+    return groups
+
+
+def _wait(pid: int, timeout: float) -> int | None:
+    """The exit status of a child; None, and the child dead, when it takes longer than `timeout` seconds."""
+    watch = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(watch, select.POLLIN)
+    ended = poll.poll(timeout * 1000)
+    os.close(watch)
+    if not ended:
+        os.killpg(pid, signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _why_not_started(error: OSError) -> str:
+    return "command not found" if isinstance(error, FileNotFoundError) else str(error.strerror)

@@ -1,0 +1,36 @@
+"""Messages between the processes of a lab: one JSON object a datagram, with file descriptors beside it."""
+
+from __future__ import annotations
+
+import array
+import json
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+MESSAGE_LIMIT = 1 << 17  # bytes; below the kernel's smallest default for a socket's buffer
+FDS_LIMIT = 16
+
+Message = dict[str, Any]
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """The two ends of a channel. Datagrams keep their borders and order; an empty one means the other end is gone."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def send(channel: socket.socket, message: Message, fds: Sequence[int] = ()) -> None:
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    channel.sendmsg([json.dumps(message).encode()], ancillary)
+
+
+def receive(channel: socket.socket) -> tuple[Message | None, list[int]]:
+    """The next message and its descriptors (close-on-exec); None when the other end has closed."""
+    data, ancillary, _, _ = channel.recvmsg(
+        MESSAGE_LIMIT, socket.CMSG_SPACE(FDS_LIMIT * 4), socket.MSG_CMSG_CLOEXEC
+    )
+    fds = array.array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    return (json.loads(data) if data else None), list(fds)

@@ -1,0 +1,138 @@
+"""What a lab and its nodes see of the file system.
+
+`seal` runs once, in the outer user namespace: everything becomes read-only, and the folders where programs leave
+sockets and scratch files are covered with empty ones. The kernel then locks all of it for the namespaces inside, root
+there or not.
+
+`furnish` runs in each node: its own /tmp, /run, /root, and its own /etc, /var and /srv made of symbolic links to the
+machine's files, so that a node can have its own hosts, resolv.conf or nginx.conf by just writing them. A write through
+one of the links fails, as what it leads to is read-only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from netlib.lab.netns.system import MS_BIND, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, mount, set_read_only
+
+STAGE = "/run/netlib-lab"  # inside the lab only: the files of `binds`, where nodes pick them up
+SCRATCH = {"/run": "mode=755", "/tmp": "mode=1777", "/root": "mode=700", "/dev/shm": "mode=1777"}
+FARMS = ("/etc", "/var", "/srv")
+IMAGE = ".image"  # in each farm: the machine's own folder, read-only
+# folders that programs write to, so a node has them for itself
+OWN = {"/var": ("cache", "lib", "log", "spool", "tmp")}
+SIZE = "size=64m"  # bytes a node may keep in each of its folders
+
+
+def seal(binds: Sequence[int]) -> None:
+    """Make the whole file system read-only, with `binds` (open descriptors) staged in it."""
+    for place, mode in SCRATCH.items():
+        if os.path.isdir(place) and place != "/root":
+            _tmpfs(place, mode)
+    os.mkdir(STAGE)
+    for number, fd in enumerate(binds):
+        _bind_fd(fd, f"{STAGE}/{number}")
+    set_read_only("/")
+    for writable in ("/proc", "/sys"):  # a node mounts its own, which the kernel allows only if these are not locked
+        try:
+            set_read_only(writable, False, recursive=False)
+        except OSError:
+            continue
+
+
+def furnish(hosts: str, binds: Sequence[tuple[int, str]]) -> list[str]:
+    """Give this node (a fresh mount namespace) its own places. What could not be had is named in the answer.
+
+    `hosts` is its /etc/hosts; `binds` are staged files by number, with their places in the node.
+    """
+    sources = [(os.open(f"{STAGE}/{number}", os.O_PATH | os.O_CLOEXEC), target) for number, target in binds]
+    for place, mode in SCRATCH.items():
+        if os.path.isdir(place):
+            _tmpfs(place, mode)
+    for folder in FARMS:
+        if os.path.isdir(folder):
+            _farm(folder)
+    for path, text in (("/etc/hosts", hosts), ("/etc/resolv.conf", "# a lab has no way out, and no resolver\n")):
+        _own_file(path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    for fd, target in sources:
+        _own_file(target)
+        _bind_fd(fd, target)
+        os.close(fd)
+    missing = []
+    quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    for kind, place in (("proc", "/proc"), ("sysfs", "/sys")):
+        try:
+            mount(kind, place, kind, quiet)
+        except OSError:
+            try:
+                mount(kind, place, kind, quiet | MS_RDONLY)
+                missing.append(f"a writable {place}")
+            except OSError:
+                missing.append(f"its own {place}")
+    return missing
+
+
+def _tmpfs(place: str, mode: str) -> None:
+    mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, f"{mode},{SIZE}")
+
+
+def _bind_fd(fd: int, target: str) -> None:
+    """Mount what `fd` stands for on `target`, which is made if need be."""
+    source = f"/proc/self/fd/{fd}"
+    if not os.path.lexists(target):
+        if os.path.isdir(source):
+            os.mkdir(target)
+        else:
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+    mount(source, target, None, MS_BIND | MS_REC)
+
+
+def _farm(folder: str) -> None:
+    """Cover `folder` with one of symbolic links to its entries, and empty folders where the node writes."""
+    aside = "/tmp/aside"
+    os.mkdir(aside)
+    mount(folder, aside, None, MS_BIND | MS_REC)
+    _tmpfs(folder, "mode=755")
+    os.mkdir(f"{folder}/{IMAGE}")
+    mount(aside, f"{folder}/{IMAGE}", None, MS_MOVE)
+    os.rmdir(aside)
+    for name in os.listdir(f"{folder}/{IMAGE}"):
+        if name in OWN.get(folder, ()):
+            _own_folder(f"{folder}/{name}", f"{folder}/{IMAGE}/{name}")
+        else:
+            os.symlink(f"{IMAGE}/{name}", f"{folder}/{name}")
+
+
+def _own_folder(path: str, original: str) -> None:
+    """An own folder with the original's folders in it, empty: programs expect /var/log/nginx to be there."""
+    os.mkdir(path)
+    os.chmod(path, 0o1777 if path.endswith("/tmp") else 0o755)
+    if path.endswith("/tmp"):
+        return
+    try:
+        entries = list(os.scandir(original))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            os.mkdir(f"{path}/{entry.name}")
+
+
+def _own_file(path: str) -> None:
+    """Make `path` a place of the node: parents that are links into the image become folders of links."""
+    current = ""
+    for part in path.split("/")[1:-1]:
+        current += "/" + part
+        if os.path.islink(current) and f"{IMAGE}/" in os.readlink(current):
+            original = os.path.join(os.path.dirname(current), os.readlink(current))
+            os.unlink(current)
+            os.mkdir(current)
+            for name in os.listdir(original):
+                os.symlink(f"{original}/{name}", f"{current}/{name}")
+        elif not os.path.exists(current):
+            os.mkdir(current)
+    if os.path.islink(path):
+        os.unlink(path)

@@ -1,0 +1,145 @@
+"""The outermost process of a lab: makes the user namespaces, seals the file system, starts the supervisor, waits.
+
+    python -I -S -c ... <control socket> <pidfd of the notebook> <lab's name>      (the lab's description on stdin)
+
+It begins as the notebook's child with the notebook's ids, and ends as the parent of the lab's PID 1 that takes it down
+with it. Steps and their reasons stand in `netlib.lab.netns`; each failure is reported as its step and errno, and the
+notebook makes a sentence of it.
+
+Once the ids have changed, this process may not be able to read its own Python any more. So everything that the lab's
+processes ever need is imported at the top of their modules, and files are opened as UTF-8 (a codec that is built in).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any, NoReturn
+
+from netlib.lab.netns import supervisor
+from netlib.lab.netns.channel import receive, send
+from netlib.lab.netns.filesystem import seal
+from netlib.lab.netns.system import (
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_PRIVATE,
+    MS_REC,
+    die_with_parent,
+    mount,
+    set_dumpable,
+    set_process_name,
+    unshare,
+)
+
+
+def main() -> NoReturn:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    notebook = int(sys.argv[2])
+    set_process_name("lab-launcher")
+    for interrupt in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(interrupt, signal.SIG_IGN)
+    step = "start"
+    try:
+        with os.fdopen(0, "rb", closefd=False) as stdin:
+            description: dict[str, Any] = json.load(stdin)
+        os.dup2(1, 0)  # 1 is /dev/null
+        step = "user namespace"
+        uid, gid = os.getuid(), os.getgid()
+        unshare(CLONE_NEWUSER)
+        step = "id map"
+        ids = _map_ids(control, uid, gid)
+        step = "mount namespace"
+        unshare(CLONE_NEWNS)
+        step = "mount"
+        mount(None, "/", None, MS_REC | MS_PRIVATE)
+        binds = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in description["binds"]]
+        if ids > 1:
+            _become_root()
+        os.chdir("/")
+        os.umask(0o022)
+        step = "seal"
+        seal(binds)
+        for fd in binds:
+            os.close(fd)
+        step = "inner namespaces"
+        child = _start_inner(control, notebook, description, ids)
+    except OSError as error:
+        _fail(control, step, error)
+    control.close()
+    os.close(notebook)
+    os.waitpid(child, 0)
+    os._exit(0)
+
+
+def _fail(control: socket.socket, step: str, error: OSError) -> NoReturn:
+    send(control, {"event": "failed", "step": step, "errno": error.errno, "message": error.strerror or str(error)})
+    os._exit(1)
+
+
+def _map_ids(control: socket.socket, uid: int, gid: int) -> int:
+    """Map the ids of the outer namespace; how many there are. A root notebook writes the map, for others we do."""
+    send(control, {"event": "user namespace"})
+    answer, _ = receive(control)
+    if answer is None:
+        os._exit(0)
+    if not answer["ids"]:
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"0 {uid} 1")
+        _write("/proc/self/gid_map", f"0 {gid} 1")
+        return 1
+    return int(answer["ids"])
+
+
+def _become_root() -> None:
+    """Root of the namespace, which is nobody outside: until here we had the ids of the machine's root."""
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    set_dumpable()
+
+
+def _start_inner(control: socket.socket, notebook: int, description: dict[str, Any], ids: int) -> int:
+    """Fork into the inner namespaces. The child cannot map its own ids, so it waits until we have."""
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        ours.close()
+        step = "inner namespaces"
+        try:
+            die_with_parent()
+            unshare(CLONE_NEWUSER)
+            theirs.send(b"?")
+            if theirs.recv(1) != b"!":
+                os._exit(1)
+            theirs.close()
+            unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC)
+            first = os.fork()
+            if first == 0:
+                step = "supervisor"
+                die_with_parent()
+                supervisor.run(control, notebook, description)
+        except OSError as error:
+            _fail(control, step, error)
+        control.close()
+        os.close(notebook)
+        os.waitpid(first, 0)
+        os._exit(0)
+    theirs.close()
+    if ours.recv(1) == b"?":
+        for name in ("uid_map", "gid_map"):
+            _write(f"/proc/{child}/{name}", f"0 0 {ids}")
+        ours.send(b"!")
+    ours.close()
+    return child
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)

@@ -1,0 +1,253 @@
+"""The notebook's side of the `netns` engine: start a lab, ask its nodes, end it.
+
+No threads, no global state: a request is a message on the node's socket and its answer, under a lock; the exit status
+of a command arrives on a pipe of its own. A fork of the notebook's process holds copies of the sockets, but the lab
+belongs to the process that made it: in the copy every request is refused, and ending it does nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import netlib
+from netlib.lab.errors import LabError
+from netlib.lab.netns import diagnosis
+from netlib.lab.netns.channel import Message, pair, receive, send
+from netlib.lab.topology import NodeSpec, Topology
+
+START_TIMEOUT = 90.0  # seconds: an exec line alone may take 30
+REQUEST_TIMEOUT = 30.0
+_PACKAGE_PARENT = str(Path(netlib.__file__).resolve().parent.parent)
+_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from netlib.lab.netns.launcher import main; main()"
+
+
+class Session:
+    """One running lab."""
+
+    def __init__(self, topology: Topology):
+        self.topology = topology
+        self.owner = os.getpid()
+        self.missing: dict[str, list[str]] = {}  # node -> what it could not have here
+        self.channels: dict[str, NodeChannel] = {}
+        self._closed = False
+        _check_binds(topology)
+        self._control, theirs = pair()
+        try:
+            self._process = self._launch(theirs)
+        except OSError as error:
+            raise LabError(f"lab {topology.name}: {sys.executable} cannot be started: {error.strerror}") from None
+        finally:
+            theirs.close()
+        try:
+            self._control.settimeout(START_TIMEOUT)
+            self._start()
+            self._control.settimeout(None)
+        except BaseException:
+            self.close()
+            raise
+
+    def _launch(self, control: socket.socket) -> subprocess.Popen[bytes]:
+        """Start the launcher with the lab's description on its stdin. It inherits nothing else of the notebook."""
+        description = os.memfd_create("lab")
+        notebook = os.pidfd_open(os.getpid())
+        try:
+            with open(description, "w", encoding="utf-8", closefd=False) as file:
+                json.dump(describe(self.topology), file)
+            os.lseek(description, 0, os.SEEK_SET)
+            arguments = [_PACKAGE_PARENT, str(control.fileno()), str(notebook), self.topology.name]
+            return subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _BOOT, *arguments],
+                stdin=description,
+                stdout=subprocess.DEVNULL,
+                stderr=None if "NETLIB_LAB_DEBUG" in os.environ else subprocess.DEVNULL,
+                pass_fds=[control.fileno(), notebook],
+                start_new_session=True,
+            )
+        finally:
+            os.close(description)
+            os.close(notebook)
+
+    def _start(self) -> None:
+        while True:
+            try:
+                message, fds = receive(self._control)
+            except TimeoutError:
+                raise LabError(f"lab {self.topology.name} is not up after {START_TIMEOUT:.0f} s; it was ended") from None
+            except OSError:
+                message, fds = None, []
+            if message is None:
+                raise LabError(f"lab {self.topology.name}: its supervisor has died while starting; see Lab.doctor()")
+            match message["event"]:
+                case "user namespace":
+                    send(self._control, {"ids": self._map_ids()})
+                case "node":
+                    self.channels[message["name"]] = NodeChannel(self, message["name"], socket.socket(fileno=fds[0]))
+                    if message["missing"]:
+                        self.missing[message["name"]] = message["missing"]
+                case "up":
+                    return
+                case _:
+                    raise self._failure(message)
+
+    def _map_ids(self) -> int:
+        """How many ids the lab has. Root gives it a range of ids that own nothing here; others have only their own."""
+        if os.geteuid() != 0:
+            return 0
+        try:
+            start, count = spare_ids()
+            for name in ("uid_map", "gid_map"):
+                with open(f"/proc/{self._process.pid}/{name}", "w", encoding="utf-8") as file:
+                    file.write(f"0 {start} {count}")
+        except (OSError, ValueError):
+            raise LabError(
+                "as root, labs need ids to give away (CAP_SETUID, CAP_SETGID and a range of them), and there are none "
+                "here; run as an ordinary user"
+            ) from None
+        return count
+
+    def _failure(self, message: Message) -> LabError:
+        step = message["step"]
+        if step == "exec":
+            hint = diagnosis.hint_for_command(message["message"])
+            return self.topology.error(message["line"], f"node {message['node']}: {message['message']}{hint}")
+        if step == "node":
+            return LabError(f"lab {self.topology.name}: node {message['node']} did not start: {message['message']}")
+        return LabError(diagnosis.explain(step, message["errno"], message["message"]))
+
+    def close(self) -> None:
+        """End the lab, and wait until it is gone. Closing twice, or in a fork of the notebook, does nothing."""
+        if self._closed or os.getpid() != self.owner:
+            return
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # seen by the supervisor even when a fork holds a copy
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # its death takes the supervisor with it
+            self._process.wait(5)
+        self._control.close()
+        for channel in self.channels.values():
+            channel.close()
+
+    @property
+    def running(self) -> bool:
+        return not self._closed and os.getpid() == self.owner and self._process.poll() is None
+
+
+class NodeChannel:
+    """Requests to one node's agent."""
+
+    def __init__(self, session: Session, name: str, channel: socket.socket):
+        self.session, self.name = session, name
+        self._channel = channel
+        self._channel.settimeout(REQUEST_TIMEOUT)
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+
+    def request(self, op: str, fds: Sequence[int] = (), **arguments: Any) -> tuple[Message, list[int]]:
+        """The agent's answer. OSError as the agent met it; LabError when there is no agent to ask."""
+        if os.getpid() != self.session.owner:
+            raise LabError("this process is a fork of the one that started the lab; start a lab of its own here")
+        if not self.session.running:
+            raise LabError(f"lab {self.session.topology.name} is down; start it again with lab.up()")
+        number = next(self._numbers)
+        try:
+            with self._lock:
+                send(self._channel, {"id": number, "op": op, **arguments}, fds)
+                while True:
+                    answer, given = receive(self._channel)
+                    if answer is None or answer["id"] == number:
+                        break
+                    for fd in given:  # the answer to a request that was interrupted
+                        os.close(fd)
+        except TimeoutError:
+            raise LabError(f"node {self.name} does not answer; take the lab down and up again") from None
+        except OSError as error:
+            if error.errno == errno.EMSGSIZE:
+                raise LabError(f"node {self.name}: the command is too long") from None
+            answer, given = None, []
+        if answer is None:
+            raise LabError(f"node {self.name} has died; take the lab down and up again")
+        if "errno" in answer:
+            raise OSError(answer["errno"], answer["message"])
+        return answer, given
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+def describe(topology: Topology) -> dict[str, Any]:
+    """The lab as its processes read it. MAC addresses are given out by node and interface: the same at each run."""
+    binds: list[str] = []
+    nodes = [_describe_node(topology, spec, binds) for spec in topology.nodes.values()]
+    links = [
+        {"mtu": link.mtu, "ends": [_describe_end(topology, end.node, end.interface) for end in (link.a, link.b)]}
+        for link in topology.links
+    ]
+    return {"nodes": nodes, "links": links, "binds": binds}
+
+
+def _describe_node(topology: Topology, spec: NodeSpec, binds: list[str]) -> dict[str, Any]:
+    numbered = []
+    for bind in spec.binds:
+        numbered.append((len(binds), bind.target))
+        binds.append(str(bind.source))
+    return {
+        "name": spec.name,
+        "line": spec.line,
+        "interfaces": topology.interfaces(spec.name),
+        "env": dict(spec.env),
+        "sysctls": dict(spec.sysctls),
+        "binds": numbered,
+        "commands": [
+            {"line": command.line, "argv": command.argv, "batch": command.batch} for command in spec.commands
+        ],
+    }
+
+
+def _describe_end(topology: Topology, node: str, interface: str) -> dict[str, str]:
+    return {"node": node, "interface": interface, "mac": mac_address(topology, node, interface).hex()}
+
+
+def mac_address(topology: Topology, node: str, interface: str) -> bytes:
+    """02:00:00:00:<node>:<interface>, counted from 1: locally administered, and easy to read in a capture."""
+    node_number = list(topology.nodes).index(node) + 1
+    interface_number = topology.interfaces(node).index(interface) + 1
+    return bytes([2, 0, 0, node_number >> 8, node_number & 0xFF, interface_number & 0xFF])
+
+
+def spare_ids() -> tuple[int, int]:
+    """A range of ids of this user namespace that own no files: (first, how many). ValueError when there is none."""
+    with open("/proc/self/uid_map", encoding="utf-8") as file:
+        blocks = [tuple(map(int, line.split())) for line in file]
+    first, count = max(((inside, count) for inside, _, count in blocks), key=lambda block: block[1])
+    if count > 1 << 31:
+        return 1 << 30, 1 << 16  # beyond what distributions give to users and containers
+    size = min(1 << 16, count // 2)
+    if size < 2:
+        raise ValueError("no ids to spare")
+    return first + count - size, size
+
+
+def _check_binds(topology: Topology) -> None:
+    """A lab that root starts is nobody outside, so it reads only what everybody may."""
+    for spec in topology.nodes.values():
+        for bind in spec.binds:
+            mode = os.stat(bind.source).st_mode
+            needed = 0o005 if stat.S_ISDIR(mode) else 0o004
+            if os.geteuid() == 0 and mode & needed != needed:
+                message = f"node {spec.name} cannot read {bind.source}; do: chmod -R o+rX {bind.source}"
+                raise topology.error(bind.line, message)

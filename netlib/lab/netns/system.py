@@ -1,0 +1,84 @@
+"""The few system calls that Python 3.11 does not offer: namespaces, mounts, prctl. All raise OSError."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+CLONE_NEWNS = 0x0002_0000
+CLONE_NEWUTS = 0x0400_0000
+CLONE_NEWIPC = 0x0800_0000
+CLONE_NEWUSER = 0x1000_0000
+CLONE_NEWPID = 0x2000_0000
+CLONE_NEWNET = 0x4000_0000
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 1 << 12, 1 << 13, 1 << 14, 1 << 18
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME = 1, 4, 15
+_SYS_MOUNT_SETATTR = 442  # the same number on every architecture
+_AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = -100, 0x8000, 1
+
+
+def _check(result: int, what: str) -> None:
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+
+
+def unshare(flags: int) -> None:
+    _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def setns(fd: int, kind: int) -> None:
+    _check(_libc.setns(ctypes.c_int(fd), ctypes.c_int(kind)), "setns")
+
+
+def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
+    def encoded(text: str | None) -> bytes | None:
+        return None if text is None else os.fsencode(text)
+
+    _check(
+        _libc.mount(encoded(source), encoded(target), encoded(kind), ctypes.c_ulong(flags), encoded(options)),
+        f"mount {kind or source} on {target}",
+    )
+
+
+def set_read_only(path: str, read_only: bool = True, recursive: bool = True) -> None:
+    """Make the mount at `path` (and all below it) read-only, or writable again."""
+    attributes = struct.pack("=QQQQ", *((_MOUNT_ATTR_RDONLY, 0) if read_only else (0, _MOUNT_ATTR_RDONLY)), 0, 0)
+    result = _libc.syscall(
+        ctypes.c_long(_SYS_MOUNT_SETATTR),
+        ctypes.c_int(_AT_FDCWD),
+        os.fsencode(path),
+        ctypes.c_uint(_AT_RECURSIVE if recursive else 0),
+        attributes,
+        ctypes.c_size_t(len(attributes)),
+    )
+    _check(result, f"mount_setattr {path}")
+
+
+def set_host_name(name: str) -> None:
+    encoded = name.encode()
+    _check(_libc.sethostname(encoded, ctypes.c_size_t(len(encoded))), "sethostname")
+
+
+def _prctl(option: int, argument: int | bytes) -> None:
+    value = argument if isinstance(argument, bytes) else ctypes.c_ulong(argument)
+    _check(_libc.prctl(ctypes.c_int(option), value, 0, 0, 0), "prctl")
+
+
+def die_with_parent(signal: int = 9) -> None:
+    _prctl(_PR_SET_PDEATHSIG, signal)
+
+
+def set_dumpable() -> None:
+    """Own this process's /proc entries again after a change of ids, so that its parent can write its id maps."""
+    _prctl(_PR_SET_DUMPABLE, 1)
+
+
+def set_process_name(name: str) -> None:
+    _prctl(_PR_SET_NAME, name.encode()[:15])

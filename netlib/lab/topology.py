@@ -1,0 +1,235 @@
+"""The topology of a lab: what `topology.clab.yml` says, checked.
+
+The file is containerlab's (https://containerlab.dev/manual/topo-def-file/), so that whoever has containerlab runs the
+same lab in containers. Of its many keys this reader takes those that mean the same in every engine, and refuses the
+rest by name: a key that is accepted and then ignored is a bug hunt for the student.
+
+Rules that keep one file true for all engines:
+- nodes are `kind: linux` with `network-mode: none` (no management network, no way out) and an `image` for containers;
+- addresses, routes and sysctls are `exec` lines, because containerlab applies no others to Linux nodes;
+- a link says its `mtu`, because containerlab's default is 9500;
+- containerlab passes the file through a template and envsubst, so `$` is written `$$`, and `{{` is not written.
+
+What the `exec` lines say about addresses is checked in exec_lines.py; running them is the engine's part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from netlib.lab.document import Element, read_document, suggest
+from netlib.lab.errors import LabError
+from netlib.lab.exec_lines import Command, check_addresses, read_command
+
+NODE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")  # a host name too (RFC 1123 section 2.1)
+INTERFACE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,14}")  # the kernel's IFNAMSIZ is 16, with the final zero
+
+TOP_KEYS = {"name", "prefix", "topology"}
+TOPOLOGY_KEYS = {"nodes", "links", "defaults", "kinds"}
+SHARED_KEYS = {"image", "network-mode", "restart-policy", "image-pull-policy", "env", "sysctls", "labels"}
+NODE_KEYS = SHARED_KEYS | {"kind", "exec", "binds"}
+LINK_KEYS = {"endpoints", "mtu", "vars", "labels"}
+RESTART_POLICIES = {"no", "on-failure", "always", "unless-stopped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A file or folder of the lab that a node sees, read-only, at `target`."""
+
+    source: Path
+    target: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    name: str
+    line: int
+    image: str
+    commands: tuple[Command, ...] = ()
+    binds: tuple[Bind, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a link, written `node:interface`."""
+
+    node: str
+    interface: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.interface}"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    a: End
+    b: End
+    mtu: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A checked topology. `path` is the file as errors name it."""
+
+    name: str
+    path: str
+    nodes: dict[str, NodeSpec]
+    links: tuple[Link, ...]
+
+    @cached_property
+    def peers(self) -> dict[End, End]:
+        """The other end of the link at each interface."""
+        return {end: other for link in self.links for end, other in ((link.a, link.b), (link.b, link.a))}
+
+    def interfaces(self, node: str) -> list[str]:
+        """The node's interfaces in the file's order."""
+        return [end.interface for link in self.links for end in (link.a, link.b) if end.node == node]
+
+    def error(self, line: int, message: str) -> LabError:
+        return LabError(f"{self.path}:{line}: {message}")
+
+
+def read_topology(path: Path) -> Topology:
+    """The topology in the file `path`. Raises LabError: one line with file, line and fix."""
+    shown = _shown(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise LabError(f"{shown}: cannot be read: {reason}") from None
+    return parse_topology(text, shown, path.parent)
+
+
+def parse_topology(text: str, path: str, folder: Path) -> Topology:
+    """The topology in `text`; `path` names it in errors, `folder` is where its `binds` start."""
+    line = next((number for number, row in enumerate(text.splitlines(), 1) if "{{" in row), None)
+    if line:
+        raise LabError(f"{path}:{line}: '{{{{' starts a template in containerlab; write the line without it")
+    document = read_document(text, path)
+    top = document.mapping("the file", TOP_KEYS)
+    name = _required(top, "name", document, "the file").text("name")
+    if not NODE_NAME.fullmatch(name):
+        raise top["name"].error(f"name {name!r} must be letters, digits and '-' (at most 63)")
+    root = _required(top, "topology", document, "the file")
+    topology = root.mapping("topology", TOPOLOGY_KEYS)
+    shared = _shared(topology)
+    node_elements = _required(topology, "nodes", root, "topology").mapping("nodes")
+    if not node_elements:
+        raise topology["nodes"].error("a lab needs at least one node")
+    nodes = {name: _node(name, element, shared, folder) for name, element in node_elements.items()}
+    links = _links(topology.get("links"), nodes)
+    result = Topology(name, path, nodes, links)
+    check_addresses(
+        path, {name: node.commands for name, node in nodes.items()}, {name: result.interfaces(name) for name in nodes}
+    )
+    return result
+
+
+def _shared(topology: dict[str, Element]) -> dict[str, Element]:
+    """What `defaults` and `kinds: linux` give every node; the kind is the nearer one and wins."""
+    shared: dict[str, Element] = {}
+    if "defaults" in topology:
+        shared |= topology["defaults"].mapping("defaults", SHARED_KEYS | {"kind"})
+    if "kinds" in topology:
+        for kind, element in topology["kinds"].mapping("kinds").items():
+            _check_kind(kind, element)
+            shared |= element.mapping(f"kind {kind}", SHARED_KEYS)
+    return shared
+
+
+def _node(name: str, element: Element, shared: dict[str, Element], folder: Path) -> NodeSpec:
+    what = f"node {name}"
+    if not NODE_NAME.fullmatch(name):
+        raise element.error(f"node name {name!r} must be letters, digits and '-', as it is a host name too")
+    own = element.mapping(what, NODE_KEYS)
+    keys = shared | own
+    kind = _required(keys, "kind", element, what)
+    _check_kind(kind.text("kind"), kind)
+    image = _required(keys, "image", element, what).text("image")
+    mode = _required(keys, "network-mode", element, what, " (add `network-mode: none`: a lab has no way out)")
+    if mode.text("network-mode") != "none":
+        raise mode.error(f"network-mode of {what} must be none: a lab has no way out, and eth0 is free for links")
+    if "restart-policy" in keys and keys["restart-policy"].text("restart-policy").lower() not in RESTART_POLICIES:
+        raise keys["restart-policy"].error(f'restart-policy must be one of {", ".join(sorted(RESTART_POLICIES))}')
+    env: dict[str, str] = {}
+    sysctls: dict[str, str] = {}
+    for source in (shared, own):
+        if "env" in source:
+            env |= {key: value.scalar(f"env {key}") for key, value in source["env"].mapping("env").items()}
+        if "sysctls" in source:
+            entries = source["sysctls"].mapping("sysctls")
+            for key, value in entries.items():
+                if not re.fullmatch(r"net\.[a-z0-9_.-]+", key):
+                    raise value.error(f"sysctl {key!r}: a node has only its own net.* settings")
+                sysctls[key] = value.scalar(f"sysctl {key}")
+    commands = tuple(read_command(item, name) for item in own["exec"].sequence("exec")) if "exec" in own else ()
+    binds = tuple(_bind(item, name, folder) for item in own["binds"].sequence("binds")) if "binds" in own else ()
+    return NodeSpec(name, element.line, image, commands, binds, env, sysctls)
+
+
+def _check_kind(kind: str, element: Element) -> None:
+    if kind != "linux":
+        raise element.error(f"kind {kind!r} is not supported: write `kind: linux` (a switch is a linux node with a bridge)")
+
+
+def _bind(element: Element, node: str, folder: Path) -> Bind:
+    text = element.text("a bind")
+    source, _, rest = text.partition(":")
+    target, _, options = rest.partition(":")
+    if not source or not target.startswith("/") or ".." in target.split("/") or options not in ("", "ro"):
+        raise element.error(f"bind {text!r} of node {node} must be file:/absolute/place or file:/absolute/place:ro")
+    path = folder / source
+    if not path.exists():
+        raise element.error(f"node {node} binds {source!r}, and there is no {path}; create it or remove the line")
+    return Bind(path.resolve(), target.rstrip("/"), element.line)
+
+
+def _links(element: Element | None, nodes: dict[str, NodeSpec]) -> tuple[Link, ...]:
+    links: list[Link] = []
+    taken: dict[End, int] = {}
+    for item in element.sequence("links") if element else []:
+        keys = item.mapping("a link", LINK_KEYS)
+        ends_element = _required(keys, "endpoints", item, "the link")
+        ends = ends_element.sequence("endpoints")
+        if len(ends) != 2:
+            raise ends_element.error(f"a link has two endpoints, not {len(ends)}")
+        a, b = (_end(end, nodes, taken) for end in ends)
+        mtu = _required(keys, "mtu", item, "the link", " (add `mtu: 1500`: containerlab's default is 9500)")
+        links.append(Link(a, b, mtu.integer("mtu", 68, 65535), item.line))  # 68: RFC 791 section 3.2
+    return tuple(links)
+
+
+def _end(element: Element, nodes: dict[str, NodeSpec], taken: dict[End, int]) -> End:
+    text = element.text("an endpoint")
+    node, _, interface = text.partition(":")
+    if node not in nodes:
+        raise element.error(f"link to unknown node {node!r}; {suggest(node, nodes)}")
+    if not INTERFACE_NAME.fullmatch(interface) or interface == "lo":
+        raise element.error(f"endpoint {text!r} must be node:interface with an interface name such as eth1")
+    end = End(node, interface)
+    if end in taken:
+        raise element.error(f"{end} is already linked on line {taken[end]}; use another interface")
+    taken[end] = element.line
+    return end
+
+
+def _required(keys: dict[str, Element], key: str, where: Element, what: str, fix: str = "") -> Element:
+    if key not in keys:
+        raise where.error(f"{what} has no {key!r}" + (fix or f"; add `{key}:`"))
+    return keys[key]
+
+
+def _shown(path: Path) -> str:
+    """The path as a reader would type it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
