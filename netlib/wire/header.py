@@ -146,19 +146,25 @@ def shifted(name: str, shift: int) -> str:
     return f"{name} >> {shift}" if shift else name
 
 
-def write_source(fields: tuple[Field, ...]) -> tuple[str, str]:
-    """The struct layout of these fields, and the text of `parse_header` and `build_header` for them."""
+def write_source(fields: tuple[Field, ...], rest: dict[str, str]) -> tuple[str, str]:
+    """The struct layout of these fields, and the text of `parse_header` and `build_header` for them.
+
+    `rest` has what else belongs to the class, the variable part: name -> the expression for its default.
+    """
     layout = ">"
-    unpacked, flags, values, packed, checks = [], [], [], [], []
+    unpacked, values, packed, checks = [], [], [], []
     wide: dict[int, list[str]] = {}  # width -> the numbers that must not have more bits
     for number, word in enumerate(words_of(fields)):
         first = word[0]
         if len(word) == 1:  # a field that is a word of its own: struct checks its range
             layout += STRUCT_LETTER[first.width] if first.is_number else f"{first.width // 8}s"
-            unpacked.append(first.name)
-            values.append(first.name if first.is_number else f"{first.type.__name__}_from[{first.name}]")
             packed.append(f"self.{first.name}")
-            if not first.is_number:  # ... but cuts or pads a byte string without a word
+            if first.is_number:
+                unpacked.append(f"self.{first.name}")
+            else:
+                unpacked.append(first.name)
+                values.append(f"self.{first.name} = {first.type.__name__}_from[{first.name}]")
+                # ... but cuts or pads a byte string without a word
                 checks.append(f"len(self.{first.name}) != {first.width // 8}")
             continue
         name, left = f"word{number}", sum(field.width for field in word)
@@ -169,33 +175,35 @@ def write_source(fields: tuple[Field, ...]) -> tuple[str, str]:
             left -= field.width
             if field.type is not bool:
                 value = shifted(name, left)
-                values.append(value if field is first else f"{value} & {(1 << field.width) - 1:#x}")
+                masked = value if field is first else f"{value} & {(1 << field.width) - 1:#x}"
+                values.append(f"self.{field.name} = {masked}")
                 parts.append(f"self.{field.name} << {left}" if left else f"self.{field.name}")
                 wide.setdefault(field.width, []).append(f"self.{field.name}")
                 continue
-            run.append(field.name)  # a run of flags is one look-up in a table, either way
-            values.append(field.name)
+            run.append(f"self.{field.name}")  # a run of flags is one look-up in a table, either way
             if field is word[-1] or word[position + 1].type is not bool:
                 value, count = shifted(name, left), len(run)
-                masked = value if run[0] == first.name else f"{value} & {(1 << count) - 1:#x}"
-                flags.append(f"    {', '.join(run)}, = flags{count}[{masked}]\n")
-                number_of = f"number{count}[{', '.join(f'self.{flag_name}' for flag_name in run)},]"
+                masked = value if run[0] == f"self.{first.name}" else f"{value} & {(1 << count) - 1:#x}"
+                values.append(f"{', '.join(run)}, = flags{count}[{masked}]")
+                number_of = f"number{count}[{', '.join(run)},]"
                 parts.append(f"{number_of} << {left}" if left else number_of)
                 run = []
         packed.append(" | ".join(parts))
     either = {width: names[0] if len(names) == 1 else f"({' | '.join(names)})" for width, names in wide.items()}
     checks = [f"{names} >> {width}" for width, names in either.items()] + checks
-    comma = ",\n            "
+    values += [f"self.{name} = {default}" for name, default in rest.items()]
+    comma, line = ",\n            ", "\n    "
     # Without this check a value too wide for its bits would leak into its neighbour.
     check = f"        if {' or '.join(checks)}:\n            raise overflow(self)\n" if checks else ""
     return layout, f'''\
 def parse_header(cls, data, offset=0):
+    self = new(cls)
     try:
         {", ".join(unpacked)}, = unpack(data, offset)
     except struct_error:
         raise truncated(cls, data, offset) from None
-{"".join(flags)}    return cls(
-            {comma.join(values)})
+    {line.join(values)}
+    return self
 
 def build_header(self):
     try:
@@ -235,13 +243,22 @@ H = TypeVar("H", bound=Header)
 def header(cls: type[H]) -> type[H]:
     """Class decorator: make this class a slotted dataclass with a wire format."""
     made: Any = dataclass(slots=True)(cls)
-    for field in dataclass_fields(made):
-        if field.default is MISSING and field.default_factory is MISSING:
-            raise TypeError(f"{made.__name__}.{field.name} needs a default value")
     fields = fields_of(made)
-    layout, source = write_source(fields)
+    fixed = {field.name for field in fields}
+    rest: dict[str, str] = {}
+    scope: dict[str, Any] = {}
+    for declared in dataclass_fields(made):
+        name, default, factory = declared.name, declared.default, declared.default_factory
+        if default is MISSING and factory is MISSING:
+            raise TypeError(f"{made.__name__}.{name} needs a default value")
+        if name not in fixed:
+            literal = type(default) in (bytes, bool, int, str)
+            rest[name] = repr(default) if literal else f"default_{name}" + "()" * (default is MISSING)
+            scope[f"default_{name}"] = factory if default is MISSING else default
+    layout, source = write_source(fields, rest)
     compiled = struct.Struct(layout)
-    scope: dict[str, Any] = {
+    scope |= {
+        "new": object.__new__,
         "unpack": compiled.unpack_from,
         "pack": compiled.pack,
         "struct_error": struct.error,
