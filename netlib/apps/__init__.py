@@ -1,0 +1,1 @@
+"""Applications, as coroutines that run unchanged in every world."""

@@ -1,0 +1,257 @@
+"""One machine made of the layers: a host, or a router if `forwarding`.
+
+    frames in  -> Ethernet -> ARP, or the Internet layer -> ICMP, sockets
+    frames out <- Ethernet <- neighbours <- the Internet layer <- ICMP, sockets
+
+Bytes and the time in; bytes, and when it next wants to be called, out.  It reads no clock and opens no
+device: worlds do that, and drive simulated and live hosts alike.  Bad input is dropped and counted
+in `dropped` with its reason, never raised.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from random import Random
+
+from netlib.internet.input import Internet, SendError
+from netlib.internet.parts import InternetParts
+from netlib.internet.routes import Route
+from netlib.link.neighbours import Neighbours
+from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network, MACAddress
+from netlib.wire.arp import ARPPacket
+from netlib.wire.errors import WireError
+from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, EthernetFrame
+from netlib.wire.icmp import (
+    DESTINATION_UNREACHABLE,
+    ECHO_REQUEST,
+    HOST_UNREACHABLE,
+    PORT_UNREACHABLE,
+    PROTOCOL_UNREACHABLE,
+    ICMPMessage,
+)
+from netlib.wire.ipv4 import ICMP, UDP, IPv4Packet
+from netlib.wire.udp import UDPDatagram
+
+__all__ = ["RAW", "Host", "Interface", "Parts", "RawSocket", "Route", "SendError"]
+
+RAW = "raw"  # kind of socket: whole IP packets of one protocol
+INBOX = 256  # packets that a socket keeps for its reader; more are dropped and counted
+
+
+@dataclass(frozen=True)
+class Parts(InternetParts):
+    """What you may replace: `Host("me", Random(1), Parts(checksum=my_checksum))`.
+
+    The parts and what each has to do: netlib/internet/parts.py.
+    """
+
+
+@dataclass(eq=False, slots=True)
+class Interface:
+    """Where a host meets a link."""
+
+    name: str
+    number: int
+    address: IPv4Interface
+    mac: MACAddress | None  # None: the link carries IP packets and no frames, as TUN does
+    mtu: int  # bytes of the largest packet
+    neighbours: Neighbours | None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.address}"
+
+
+class RawSocket:
+    """Sends and receives whole packets of one protocol; receives copies of all of them, as the kernel's does."""
+
+    def __init__(self, host: "Host", protocol: int) -> None:
+        self.host, self.protocol = host, protocol
+        self.inbox: deque[tuple[float, IPv4Packet]] = deque()
+
+    @property
+    def readable(self) -> bool:
+        return bool(self.inbox)
+
+    def send(self, packet: IPv4Packet, now: float) -> None:
+        """Send a packet; its protocol, and a source of zero, are filled in.  `SendError` if that can't be done."""
+        packet.protocol = self.protocol
+        self.host.internet.send(packet, now)
+        self.host.settle(now)
+
+    def receive(self) -> tuple[float, IPv4Packet] | None:
+        """The next packet with the time of its arrival, or None."""
+        return self.inbox.popleft() if self.inbox else None
+
+    def close(self) -> None:
+        """Receive no more."""
+        self.host.sockets.remove(self)
+
+
+class Host:
+    """A host with its interfaces; a router too, if `forwarding`."""
+
+    def __init__(self, name: str, random: Random, parts: Parts | None = None, *, forwarding: bool = False) -> None:
+        self.name, self.random, self.parts = name, random, parts or Parts()
+        self.interfaces: list[Interface] = []
+        self.internet = Internet(random, self.parts, forwarding)
+        self.dropped: Counter[str] = self.internet.dropped
+        self.outbox: list[tuple[Interface, bytes]] = []
+        self.sockets: list[RawSocket] = []
+
+    def __repr__(self) -> str:
+        addresses = ", ".join(str(interface.address) for interface in self.interfaces)
+        return f"<{'router' if self.internet.forwarding else 'host'} {self.name} {addresses}>"
+
+    def attach(self, address: str | IPv4Interface, mac: MACAddress | None = None, mtu: int = 1500) -> Interface:
+        """Add an interface with this address, such as "10.0.0.1/24".
+
+        Without a MAC address it carries IP packets and no frames.  `mtu` is in bytes.
+        """
+        if isinstance(address, str):
+            address = IPv4Interface(address)
+        if mtu < 68:  # "Every internet module must be able to forward a datagram of 68 octets" (RFC 791)
+            raise ValueError(f"an MTU of {mtu} bytes: IPv4 needs 68 at least")
+        number = self.internet.attach(address, mtu)
+        neighbours = Neighbours(address.address, mac) if mac else None
+        interface = Interface(f"eth{number}", number, address, mac, mtu, neighbours)
+        self.interfaces.append(interface)
+        return interface
+
+    def add_route(self, network: str | IPv4Network, via: str | IPv4Address) -> None:
+        """Send packets for `network` to the router `via`; "0.0.0.0/0" is the default route."""
+        network = IPv4Network(network) if isinstance(network, str) else network
+        self.internet.add_route(network, IPv4Address(via))
+
+    def socket(self, kind: str = RAW, protocol: int = ICMP) -> RawSocket:
+        """A socket for whole packets of one protocol: `host.socket(RAW, protocol=ICMP)`."""
+        if kind != RAW:
+            raise ValueError(f"socket kind {kind!r}: this host has {RAW!r}")
+        socket = RawSocket(self, protocol)
+        self.sockets.append(socket)
+        return socket
+
+    # ---- what a world calls --------------------------------------------------------------------------------
+
+    def receive(self, interface: Interface, frame: bytes, now: float) -> None:
+        """Take in a frame (or an IP packet, on an interface without a MAC address) at the time `now` (seconds)."""
+        if interface.neighbours is None:
+            self.internet.receive(frame, interface.number, now)
+        else:
+            self.receive_frame(interface, interface.neighbours, frame, now)
+        self.settle(now)
+
+    def tick(self, now: float) -> None:
+        """Do whatever is due at the time `now` (seconds)."""
+        self.internet.tick(now)
+        for interface in self.interfaces:
+            if interface.neighbours:
+                interface.neighbours.tick(now)
+        self.settle(now)
+
+    def deadline(self) -> float | None:
+        """When `tick` is next needed (seconds), or None."""
+        due = [self.internet.deadline()]
+        due += [interface.neighbours.deadline() for interface in self.interfaces if interface.neighbours]
+        return min((when for when in due if when is not None), default=None)
+
+    # ---- from layer to layer -------------------------------------------------------------------------------
+
+    def receive_frame(self, interface: Interface, neighbours: Neighbours, data: bytes, now: float) -> None:
+        """Ethernet: is the frame for us, and what is inside it."""
+        try:
+            frame = EthernetFrame.parse(data)
+            if frame.destination != interface.mac and not frame.destination.is_group:
+                self.dropped["Ethernet not for us"] += 1
+            elif frame.ethertype == ETHERTYPE_IPV4:
+                self.internet.receive(frame.payload, interface.number, now, frame.destination.is_group)
+            elif frame.ethertype == ETHERTYPE_ARP:
+                neighbours.receive(ARPPacket.parse(frame.payload), now)
+            else:
+                self.dropped["Ethernet unknown ethertype"] += 1
+        except WireError as error:
+            self.dropped[f"frame {type(error).__name__}"] += 1
+
+    def settle(self, now: float) -> None:
+        """Move everything on, up and down, until nothing is left between the layers."""
+        internet = self.internet
+        while internet.delivered or internet.outbox or any(
+            n.outbox or n.resolved or n.failed for i in self.interfaces if (n := i.neighbours)
+        ):
+            delivered, internet.delivered = internet.delivered, []
+            for port, packet in delivered:
+                self.deliver(port, packet, now)
+            outgoing, internet.outbox = internet.outbox, []
+            for number, next_hop, data in outgoing:
+                self.put_out(self.interfaces[number], next_hop, data, now)
+            for interface in self.interfaces:
+                if interface.neighbours:
+                    self.flush(interface, interface.neighbours, now)
+
+    def deliver(self, port: int, packet: IPv4Packet, now: float) -> None:
+        """A whole packet for us: to ICMP, and to the sockets of its protocol."""
+        readers = [socket for socket in self.sockets if socket.protocol == packet.protocol]
+        for socket in readers:
+            if len(socket.inbox) < INBOX:
+                socket.inbox.append((now, packet))
+            else:
+                self.dropped["socket full"] += 1
+        if packet.protocol == ICMP:
+            self.receive_icmp(packet, now)
+        elif packet.protocol == UDP:
+            try:
+                UDPDatagram.parse(packet.payload, packet)
+            except WireError as error:
+                self.dropped[f"UDP {type(error).__name__}"] += 1
+                return
+            self.report(packet, PORT_UNREACHABLE, now)  # RFC 1122 section 4.1.3.1
+        elif not readers:
+            self.report(packet, PROTOCOL_UNREACHABLE, now)  # RFC 1122 section 3.2.2.1
+
+    def receive_icmp(self, packet: IPv4Packet, now: float) -> None:
+        """Answer an echo request: "Every host MUST implement an ICMP Echo server" (RFC 1122 section 3.2.2.6)."""
+        try:
+            message = ICMPMessage.parse(packet.payload)
+        except WireError as error:
+            self.dropped[f"ICMP {type(error).__name__}"] += 1
+            return
+        # "An ICMP Echo Request destined to an IP broadcast or IP multicast address MAY be silently discarded"
+        if message.type != ECHO_REQUEST or self.internet.is_broadcast(packet.destination):
+            return
+        reply = self.parts.echo_reply(packet.payload)
+        if reply is None:
+            return
+        # "the IP source address in an ICMP Echo Reply MUST be the same as the specific-destination address"
+        answer = IPv4Packet(protocol=ICMP, source=packet.destination, destination=packet.source, dscp=packet.dscp)
+        answer.payload = reply
+        try:
+            self.internet.send(answer, now)
+        except SendError:
+            self.dropped["ICMP reply without a route"] += 1
+
+    def report(self, packet: IPv4Packet, code: int, now: float) -> None:
+        self.internet.report(packet.build(), packet, DESTINATION_UNREACHABLE, code, now)
+
+    def put_out(self, interface: Interface, next_hop: IPv4Address, data: bytes, now: float) -> None:
+        """Give a packet to the link: straight away, or when the next hop's MAC address is known."""
+        network = interface.address.network
+        if interface.neighbours is None or interface.mac is None:
+            self.outbox.append((interface, data))
+        elif next_hop == IPv4Address.BROADCAST or (next_hop == network.broadcast and network.prefix < 31):
+            frame = EthernetFrame(MACAddress.BROADCAST, interface.mac, ETHERTYPE_IPV4, data)
+            self.outbox.append((interface, frame.build()))
+        else:
+            interface.neighbours.send(data, next_hop, now)
+
+    def flush(self, interface: Interface, neighbours: Neighbours, now: float) -> None:
+        """Frame what the neighbour table lets go, and report what it could not deliver."""
+        for mac, data in neighbours.resolved:
+            self.outbox.append((interface, EthernetFrame(mac, neighbours.mac, ETHERTYPE_IPV4, data).build()))
+        for mac, request in neighbours.outbox:
+            frame = EthernetFrame(mac, neighbours.mac, ETHERTYPE_ARP, request.build())
+            self.outbox.append((interface, frame.build()))
+        failed, neighbours.failed = neighbours.failed, []
+        neighbours.resolved.clear()
+        neighbours.outbox.clear()
+        for data in failed:
+            self.dropped["ARP no answer"] += 1
+            packet = IPv4Packet.parse(data)
+            self.internet.report(data, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)

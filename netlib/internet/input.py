@@ -1,0 +1,228 @@
+"""A host's Internet layer: what happens to a packet that comes in, and to one that goes out.
+
+    receive   RFC 1122 section 3.2.1: is it well-formed, is it for us, is it whole, who gets it
+    forward   RFC 1812 section 5.2: if it is not for us and we are a router, send it on
+    send      RFC 1122 section 3.3.1: which interface, which next hop; cut it to the link's MTU
+    report    RFC 1122 section 3.2.2: tell the sender what went wrong
+
+A machine: packets as bytes and the time in; `outbox` holds what is to be sent by which interface to which next
+hop, `delivered` what is for the layers above.  Bad input is dropped and counted in `dropped`, never raised.
+What it leaves to others: the next hop's MAC address (link), what a packet carries (host).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+from netlib.internet.icmp import RateLimit, may_report
+from netlib.internet.parts import InternetParts, ReassemblerPart, RoutesPart
+from netlib.internet.routes import Route
+from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network
+from netlib.wire.checksum import internet_checksum
+from netlib.wire.errors import WireError
+from netlib.wire.icmp import (
+    DESTINATION_UNREACHABLE,
+    FRAGMENTATION_NEEDED,
+    NET_UNREACHABLE,
+    REASSEMBLY_TIME_EXCEEDED,
+    TIME_EXCEEDED,
+    TTL_EXCEEDED,
+)
+from netlib.wire.ipv4 import ICMP, IPv4Packet
+
+
+@dataclass(slots=True)
+class Port:
+    """What the Internet layer knows of one interface."""
+
+    address: IPv4Interface
+    mtu: int  # bytes of the largest packet
+
+
+class Outgoing(NamedTuple):
+    """A packet on its way to the link."""
+
+    port: int  # number of the interface
+    next_hop: IPv4Address
+    packet: bytes
+
+
+class SendError(OSError):
+    """A packet of our own can't be sent; the message says why, in the kernel's word for it (ENETUNREACH, ...)."""
+
+
+class Internet:
+    """The Internet layer of one host, or of one router if `forwarding`."""
+
+    def __init__(self, random: Random, parts: InternetParts, forwarding: bool) -> None:
+        self.parts, self.forwarding = parts, forwarding
+        self.ports: list[Port] = []
+        self.routes: RoutesPart = parts.routes()
+        self.reassembler: ReassemblerPart = parts.reassembler()
+        self.reports = RateLimit()
+        self.identification = random.getrandbits(16)
+        self.outbox: list[Outgoing] = []
+        self.delivered: list[tuple[int, IPv4Packet]] = []
+        self.dropped: Counter[str] = Counter()
+
+    def attach(self, address: IPv4Interface, mtu: int) -> int:
+        """Add an interface and the route to its own network; return its number."""
+        self.ports.append(Port(address, mtu))
+        self.routes.add(Route(address.network, None, len(self.ports) - 1))
+        return len(self.ports) - 1
+
+    # ---- in ----------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, port: int, now: float, link_broadcast: bool = False) -> None:
+        """Take in what a link has brought: the steps of RFC 1122 section 3.2.1, in its order."""
+        # "A host MUST silently discard": a version that is not 4, a header checksum that is wrong.
+        try:
+            packet = IPv4Packet.parse(data)
+        except WireError as error:
+            self.drop(f"IPv4 {type(error).__name__}")
+            return
+        if self.parts.checksum is not internet_checksum and self.parts.checksum(data[: packet.header_length]):
+            self.drop("IPv4 BadChecksum")
+            return
+        # "A host MUST silently discard an incoming datagram containing an IP source address that is
+        # invalid by the rules of this section": a broadcast or multicast address is nobody's own.
+        if packet.source[0] >= 224 or (packet.source.is_loopback and port >= 0):
+            self.drop("IPv4 invalid source")
+            return
+        # "A host SHOULD silently discard a datagram that is received via a link-layer broadcast ... but does not
+        # specify an IP multicast or broadcast destination address" (section 3.3.6); RFC 1812 5.3.4 for routers.
+        if link_broadcast and not self.is_broadcast(packet.destination):
+            self.drop("IPv4 unicast in a link broadcast")
+        elif self.is_ours(packet.destination, port):
+            self.accept(data[: packet.total_length], packet, port, now)
+        elif self.forwarding and not self.is_broadcast(packet.destination):
+            self.forward(data[: packet.total_length], packet, now)
+        else:
+            self.drop("IPv4 not for us")
+
+    def is_ours(self, destination: IPv4Address, port: int) -> bool:
+        """Whether a packet to this address is for this host: any of its addresses, or a broadcast on this link."""
+        if any(destination == known.address.address for known in self.ports):
+            return True
+        if port < 0 or destination == IPv4Address.BROADCAST:
+            return True
+        network = self.ports[port].address.network
+        return destination == network.broadcast and network.prefix < 31
+
+    def accept(self, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:
+        """A packet for us: hand it up, once all of it is there."""
+        if packet.is_fragment:
+            try:
+                whole = self.reassembler.add(data, now)
+                if whole is None:
+                    return
+                packet = IPv4Packet.parse(whole)
+            except WireError as error:
+                self.drop(f"IPv4 reassembly {type(error).__name__}")
+                return
+        self.delivered.append((port, packet))
+
+    def forward(self, data: bytes, packet: IPv4Packet, now: float) -> None:
+        """A packet for somebody else: the steps of RFC 1812 section 5.2.1."""
+        # "If the TTL is reduced to zero (or less), the packet MUST be discarded", and the sender told (5.3.1)
+        if packet.ttl <= 1:
+            self.drop("IPv4 TTL exceeded")
+            self.report(data, packet, TIME_EXCEEDED, TTL_EXCEEDED, now)
+            return
+        route = self.routes.lookup(packet.destination)
+        if route is None:
+            self.drop("IPv4 no route")
+            self.report(data, packet, DESTINATION_UNREACHABLE, NET_UNREACHABLE, now)
+            return
+        mtu = self.ports[route.interface].mtu
+        if len(data) > mtu and packet.dont_fragment:
+            self.drop("IPv4 fragmentation needed")
+            self.report(data, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, now, rest=mtu)
+            return
+        self.transmit(self.parts.decrement_ttl(data), route, packet.destination)
+
+    # ---- out ---------------------------------------------------------------------------------------------
+
+    def send(self, packet: IPv4Packet, now: float) -> None:
+        """Send a packet of our own; a source address of zero is filled in.  `SendError` if that can't be done."""
+        if packet.destination.is_loopback or any(packet.destination == known.address.address for known in self.ports):
+            if packet.source == IPv4Address.ANY:
+                packet.source = packet.destination
+            self.receive(self.sealed(packet.build()), -1, now)
+            return
+        route = self.routes.lookup(packet.destination)
+        if route is None and packet.destination == IPv4Address.BROADCAST and self.ports:
+            route = Route(self.ports[0].address.network, None, 0)
+        if route is None:
+            raise SendError(f"ENETUNREACH: no route to {packet.destination}")
+        port = self.ports[route.interface]
+        if packet.source == IPv4Address.ANY:
+            packet.source = port.address.address
+        if packet.identification == 0:
+            self.identification = self.identification % 0xFFFF + 1
+            packet.identification = self.identification
+        data = packet.build()
+        if len(data) > port.mtu and packet.dont_fragment:
+            raise SendError(f"EMSGSIZE: {len(data)} bytes, the link takes {port.mtu} and DF is set")
+        self.transmit(self.sealed(data), route, packet.destination)
+
+    def transmit(self, data: bytes, route: Route, destination: IPv4Address) -> None:
+        """Cut a packet to its link's MTU and put it out."""
+        mtu = self.ports[route.interface].mtu
+        pieces = [data] if len(data) <= mtu else self.parts.fragment(data, mtu)
+        for piece in pieces:
+            self.outbox.append(Outgoing(route.interface, route.via or destination, piece))
+
+    def sealed(self, data: bytes) -> bytes:
+        """The packet with its header checksum worked out by the part for it."""
+        if self.parts.checksum is internet_checksum:
+            return data
+        length = 4 * (data[0] & 15)
+        checksum = self.parts.checksum(data[:10] + b"\0\0" + data[12:length])
+        return data[:10] + (checksum & 0xFFFF).to_bytes(2, "big") + data[12:]
+
+    def report(self, data: bytes, packet: IPv4Packet, type: int, code: int, now: float, rest: int = 0) -> None:
+        """Send an ICMP error about a packet to its sender, where one may be sent."""
+        if self.is_broadcast(packet.destination) or not may_report(packet):
+            return
+        if not self.reports.allows(now):
+            self.drop("ICMP rate limit")
+            return
+        message = self.parts.icmp_error(data, type, code, rest)
+        # precedence 6, internetwork control (RFC 1812 section 4.3.2.5)
+        answer = IPv4Packet(protocol=ICMP, destination=packet.source, payload=message, dscp=48)
+        try:
+            self.send(answer, now)
+        except SendError:
+            self.drop("ICMP error without a route")
+
+    def is_broadcast(self, destination: IPv4Address) -> bool:
+        """Whether an address means more than one host, as far as this one can know."""
+        if destination.is_multicast or destination == IPv4Address.BROADCAST:
+            return True
+        networks = (port.address.network for port in self.ports)
+        return any(destination == network.broadcast and network.prefix < 31 for network in networks)
+
+    # ---- time --------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Give up on packets whose fragments are late, and tell their senders (RFC 1122 section 3.3.2)."""
+        for first in self.reassembler.expire(now):
+            self.drop("IPv4 reassembly timeout")
+            self.report(first, IPv4Packet.parse(first), TIME_EXCEEDED, REASSEMBLY_TIME_EXCEEDED, now)
+
+    def deadline(self) -> float | None:
+        """When `tick` is next needed, or None."""
+        return self.reassembler.deadline()
+
+    def drop(self, reason: str) -> None:
+        self.dropped[reason] += 1
+
+    def add_route(self, network: IPv4Network, via: IPv4Address) -> None:
+        """Send packets for `network` to the router `via`, which has to be on one of our links."""
+        for number, port in enumerate(self.ports):
+            if via in port.address.network:
+                self.routes.add(Route(network, via, number))
+                return
+        raise SendError(f"ENETUNREACH: the next hop {via} is on none of this host's links")

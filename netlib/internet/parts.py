@@ -1,0 +1,54 @@
+"""What may be replaced in a host's Internet layer: each part by a function or class of your own.
+
+Every part speaks bytes, whole packets with their headers, so that code written from nothing fits in.
+Whatever is not replaced is netlib's own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from netlib.internet.fragments import Reassembler, fragment
+from netlib.internet.icmp import echo_reply, error
+from netlib.internet.routes import Route, Routes
+from netlib.wire.checksum import internet_checksum, update_checksum
+
+
+class ReassemblerPart(Protocol):
+    """Puts fragments together."""
+
+    def add(self, packet: bytes, now: float) -> bytes | None:
+        """Take in a fragment; return the whole packet if it is complete now."""
+
+    def expire(self, now: float) -> list[bytes]:
+        """Forget what has waited too long; return the first fragments of that."""
+
+    def deadline(self) -> float | None:
+        """When `expire` is next needed (seconds), or None."""
+
+
+class RoutesPart(Protocol):
+    """Finds the route for a destination."""
+
+    def add(self, route: Route) -> None: ...
+    def lookup(self, destination: bytes) -> Route | None: ...
+
+
+def decrement_ttl(packet: bytes) -> bytes:
+    """The packet with one hop less to live, and its header checksum brought up to date (RFC 1624, RFC 1812 5.3.1)."""
+    checksum = int.from_bytes(packet[10:12], "big")
+    word = bytes((packet[8] - 1, packet[9]))
+    return packet[:8] + word + update_checksum(checksum, packet[8:10], word).to_bytes(2, "big") + packet[12:]
+
+
+@dataclass(frozen=True)
+class InternetParts:
+    """The parts of the Internet layer, each with netlib's own as its default."""
+
+    checksum: Callable[[bytes], int] = internet_checksum
+    decrement_ttl: Callable[[bytes], bytes] = decrement_ttl
+    fragment: Callable[[bytes, int], list[bytes]] = fragment
+    reassembler: Callable[[], ReassemblerPart] = Reassembler
+    echo_reply: Callable[[bytes], bytes | None] = echo_reply
+    icmp_error: Callable[[bytes, int, int, int], bytes] = error
+    routes: Callable[[], RoutesPart] = Routes

@@ -1,0 +1,1 @@
+"""The link layer: who on this link has which address."""
