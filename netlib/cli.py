@@ -53,8 +53,7 @@ def notebooks(
     """Write the solved notebooks (executed) and the students' notebooks from the sources."""
     from netlib.authoring.chapter import AuthoringError, find_chapters, find_root
     from netlib.authoring.notebooks import build, drift, strays
-
-    exercise = importlib.import_module("netlib.grading").exercise
+    from netlib.grading import exercise
 
     root = find_root()
     chapters = find_chapters(root, which)
@@ -91,10 +90,11 @@ def show_progress(chapter: str, done: int, of: int) -> None:
 def zoo(which: Which = None) -> None:
     """Run each exercise's zoo: every wrong solution must fail its check, every right one pass."""
     from netlib.authoring.chapter import find_chapters, find_root
+    from netlib.grading.zoo import kill_table, run_zoo
 
-    run_zoo = importlib.import_module("netlib.grading.zoo").run_zoo
-
-    if not all(run_zoo(chapter.folder) for chapter in find_chapters(find_root(), which)):
+    verdicts = [verdict for chapter in find_chapters(find_root(), which) for verdict in run_zoo(chapter.folder)]
+    print(kill_table(verdicts))
+    if not all(verdict.ok for verdict in verdicts):
         sys.exit(1)
 
 

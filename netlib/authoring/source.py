@@ -34,11 +34,11 @@ from netlib.authoring.chapter import AuthoringError, Chapter
 WORDS = ("solution", "check", "needs", "live", "tags")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HIDDEN_TEST = """\
-{shown}
 ### BEGIN HIDDEN TESTS
 from netlib.grading import grade
 {graded}
-### END HIDDEN TESTS"""
+### END HIDDEN TESTS
+{shown}"""
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {
@@ -185,7 +185,10 @@ class _Reader:
         return f"{number} {self.exercise(number, line).name}"
 
     def check(self, source: str, number: str, line: int) -> str:
-        """Check a check cell; returns its source with the hidden test, which asks the same with other inputs."""
+        """Check a check cell; returns its source below the hidden test, which asks the same with other inputs.
+
+        The check stays last, so that the notebook shows its report.
+        """
         if number in self.checks:
             first = self.checks[number]
             self.fail(line, f"exercise {number} is checked on line {first}, too", "keep one, or mend the number")

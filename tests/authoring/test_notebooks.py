@@ -49,8 +49,12 @@ def edit(chapter: Chapter, old: str, new: str) -> None:
 def test_the_solved_notebook_has_outputs_and_no_trace_of_the_run(built: Chapter) -> None:
     solved = load(built.solved)
     assert solved is not None
-    outputs = [output.text for cell in solved.cells for output in cell.get("outputs", []) if "text" in output]
-    assert outputs == ["1.1 right\n", "twice 21 is 42\n", "1.2 right\n"]
+    outputs = [output for cell in solved.cells[:-1] for output in cell.get("outputs", [])]
+    assert [output["text"] if "text" in output else output["data"]["text/plain"] for output in outputs] == [
+        "✓ 1.1 double: passed: 2 pinned inputs (3 points)",
+        "twice 21 is 42\n",
+        "✓ 1.2 Counter: passed: 1 pinned inputs (3 points)",
+    ]
     text = built.solved.read_text()
     assert "jupytext" not in text and "iopub" not in text and str(built.root) not in text
 

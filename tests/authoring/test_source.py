@@ -49,11 +49,11 @@ def test_a_whole_exercise(tmp_path: Path) -> None:
     assert check.metadata.nbgrader.grade and check.metadata.nbgrader.locked
     assert check.metadata.nbgrader.points == 4
     assert check.source.splitlines() == [
-        'check("5.2", internet_checksum)',
         "### BEGIN HIDDEN TESTS",
         "from netlib.grading import grade",
         'grade("5.2", internet_checksum)',
         "### END HIDDEN TESTS",
+        'check("5.2", internet_checksum)',
     ]
 
 
