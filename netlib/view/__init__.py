@@ -1,0 +1,15 @@
+"""Pictures of packets, headers and exchanges: HTML in a notebook, the same in words everywhere else.
+
+    show(packet)                                    bytes and fields, linked to each other
+    compare_bytes(expected, got, like=IPv4Packet)   what differs, and in which field
+    header_picture(IPv4Packet)                      the header as the RFCs draw it
+
+Each returns an object that a notebook displays, and that `print` writes as text.  All are pure Python, need nothing
+but the standard library (so they work in Pyodide), and give the same output for the same input.
+"""
+
+from netlib.view.bytes import BytesComparison, compare_bytes
+from netlib.view.header import HeaderPicture, header_picture
+from netlib.view.packet import PacketView, show
+
+__all__ = ["BytesComparison", "HeaderPicture", "PacketView", "compare_bytes", "header_picture", "show"]
