@@ -7,3 +7,9 @@
 `source` reads the text, `execute` runs it, `release` lets nbgrader cut the student's version, `notebooks` does all
 three for every chapter and tells what has drifted. The same source gives the same bytes, on every machine.
 """
+
+import sys
+
+# nbformat would spend two seconds of each start on a grammar of internet addresses, which no notebook needs; jsonschema
+# does without where it can't be imported.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
