@@ -5,7 +5,7 @@
 
 `Lab` finds `labs/06-icmp/topology.clab.yml`, reads it strictly (topology.py) and hands it to an engine. The engine here
 is `netns`: Linux namespaces made without root, without Docker and without a daemon (netns/). A node runs commands,
-hands out sockets and captures its interfaces (node.py, capture.py). `Lab.doctor()` says what works on this machine.
+hands out sockets and captures its interfaces (node.py, process.py, capture.py). `Lab.doctor()` says what works here.
 
 Importing this package needs the standard library only: the supervisor process imports it too, and starts in 50 ms.
 """
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from netlib.lab.doctor import Doctor
     from netlib.lab.errors import LabError, LabTimeout
     from netlib.lab.lab import Lab
-    from netlib.lab.node import Done, Node, Process
+    from netlib.lab.node import Node
+    from netlib.lab.process import Done, Process
     from netlib.lab.topology import Topology, read_topology
 
 _HOMES = {
     "Capture": "capture",
     "Doctor": "doctor",
-    "Done": "node",
+    "Done": "process",
     "Lab": "lab",
     "LabError": "errors",
     "LabTimeout": "errors",
     "Node": "node",
-    "Process": "node",
+    "Process": "process",
     "Topology": "topology",
     "read_topology": "topology",
 }

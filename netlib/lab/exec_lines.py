@@ -88,7 +88,9 @@ def check_addresses(path: str, commands: Mapping[str, Sequence[Command]], interf
     """Raise LabError for the first address that is wrong, twice there, or on an interface that does not exist."""
     seen: dict[object, tuple[str, int]] = {}
     for node, lines in commands.items():
-        makes_links = any(_is_object(words[0], "link") and "add" in words[1:2] for words in map(_ip_words, lines) if words)
+        makes_links = any(
+            _is_object(words[0], "link") and "add" in words[1:2] for words in map(_ip_words, lines) if words
+        )
         for entry in addresses(lines):
             where = f"{path}:{entry.line}: node {node}: "
             try:

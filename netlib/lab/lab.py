@@ -28,6 +28,7 @@ from netlib.lab.topology import Topology, read_topology
 if TYPE_CHECKING:
     from netlib.lab.doctor import Doctor
     from netlib.lab.netns.session import NodeChannel, Session
+    from netlib.worlds.live import Live
 
 FILE_NAME = "topology.clab.yml"
 ENGINES = ("netns",)
@@ -39,14 +40,16 @@ class Lab:
     Raises LabError, one line, when there is no such lab or its topology is wrong. `up` starts it.
     """
 
-    def __init__(self, lab: str | os.PathLike[str], *, engine: str = "netns"):
+    def __init__(self, lab: str | os.PathLike[str] | Topology, *, engine: str = "netns"):
         if engine not in ENGINES:
             raise LabError(f"no engine {engine!r}; there is {', '.join(ENGINES)}")
         self.engine = engine
-        self.topology: Topology = read_topology(find_topology(lab))
+        self.topology: Topology = lab if isinstance(lab, Topology) else read_topology(find_topology(lab))
         self._session: Session | None = None
         self._end: weakref.finalize[[], Lab] | None = None
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._attachments: weakref.WeakSet[Live] = weakref.WeakSet()
+        self._captures: weakref.WeakSet[Capture] = weakref.WeakSet()
 
     @property
     def name(self) -> str:
@@ -67,7 +70,11 @@ class Lab:
         return self
 
     def down(self) -> None:
-        """End the lab and all that runs in it, and wait until it is gone. Sockets of its nodes are closed."""
+        """End the lab and all that runs in it, and wait until it is gone. Captures keep what they have seen."""
+        for busy in (*self._attachments, *self._captures):
+            busy.stop()
+        self._attachments.clear()
+        self._captures.clear()
         for made in list(self._sockets):
             made.close()
         self._sockets.clear()
@@ -101,6 +108,11 @@ class Lab:
         return len(self.topology.nodes)
 
     @property
+    def missing(self) -> dict[str, list[str]]:
+        """What the running lab's nodes could not have on this machine; empty where all is well."""
+        return self._session.missing if self._session else {}
+
+    @property
     def nodes(self) -> list[str]:
         return list(self.topology.nodes)
 
@@ -114,7 +126,9 @@ class Lab:
             raise LabError(f'{where!r}: say which interface, as in lab.capture("{name}:eth1")')
         node = self[name]
         node.check_interface(interface)
-        return Capture(node, interface, path)
+        capture = Capture(node, interface, path)
+        self._captures.add(capture)
+        return capture
 
     def _channel(self, node: str) -> NodeChannel:
         if self._session is None:
@@ -147,7 +161,7 @@ class UnknownNode(LabError, KeyError):
 
 
 def find_topology(lab: str | os.PathLike[str]) -> Path:
-    """The topology file of a lab. A name is looked for upwards from here, then beside netlib; a path is taken as it is."""
+    """The topology file of a lab: of a name, looked for upwards from here and then beside netlib; or at a path."""
     text = os.fspath(lab)
     if isinstance(lab, os.PathLike) or "/" in text or text.endswith((".yml", ".yaml")):
         path = Path(text).expanduser()
@@ -162,13 +176,16 @@ def find_topology(lab: str | os.PathLike[str]) -> Path:
             return path
     known = sorted({path.parent.name for shelf in shelves for path in shelf.glob(f"*/{FILE_NAME}")})
     if not known:
-        raise LabError(f"no lab {text!r}: there is no folder labs/ here or above {Path.cwd()}")
+        raise LabError(f"no lab {text!r}: there is no folder labs/ here or above; start in the course's folder")
     raise LabError(f"no lab {text!r}; {suggest(text, known)}")
 
 
 def _shelves() -> Iterator[Path]:
     """The folders that labs may stand in, nearest first."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # a folder that has been removed
+        here = Path("/")
     for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
         shelf = folder / "labs"
         if shelf.is_dir():

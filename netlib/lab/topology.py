@@ -158,7 +158,7 @@ def _node(name: str, element: Element, shared: dict[str, Element], folder: Path)
     if mode.text("network-mode") != "none":
         raise mode.error(f"network-mode of {what} must be none: a lab has no way out, and eth0 is free for links")
     if "restart-policy" in keys and keys["restart-policy"].text("restart-policy").lower() not in RESTART_POLICIES:
-        raise keys["restart-policy"].error(f'restart-policy must be one of {", ".join(sorted(RESTART_POLICIES))}')
+        raise keys["restart-policy"].error(f"restart-policy must be one of {', '.join(sorted(RESTART_POLICIES))}")
     env: dict[str, str] = {}
     sysctls: dict[str, str] = {}
     for source in (shared, own):
@@ -177,7 +177,7 @@ def _node(name: str, element: Element, shared: dict[str, Element], folder: Path)
 
 def _check_kind(kind: str, element: Element) -> None:
     if kind != "linux":
-        raise element.error(f"kind {kind!r} is not supported: write `kind: linux` (a switch is a linux node with a bridge)")
+        raise element.error(f"kind {kind!r} is not supported; write `kind: linux` (a switch is one with a bridge)")
 
 
 def _bind(element: Element, node: str, folder: Path) -> Bind:

@@ -7,6 +7,7 @@ that came with the request. Orphans become this process's children, as those of 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -82,10 +83,8 @@ def _keep_only(keep: set[int]) -> None:
 
 
 def _furnish(node: dict[str, Any]) -> list[str]:
-    try:
+    with contextlib.suppress(OSError):  # some containers forbid it; the name in /etc/hosts is enough
         set_host_name(node["name"])
-    except OSError:
-        pass  # some containers forbid it; the name in /etc/hosts is enough
     hosts = f"127.0.0.1\tlocalhost\n127.0.1.1\t{node['name']}\n"
     return filesystem.furnish(hosts, [(number, target) for number, target in node["binds"]])
 
@@ -231,10 +230,8 @@ class Agent:
                 return
             pipe = self.children.pop(pid, None)
             if pipe is not None:
-                try:
+                with contextlib.suppress(OSError):  # the notebook may not care any more
                     os.write(pipe, b"%d" % os.waitstatus_to_exitcode(status))
-                except OSError:
-                    pass  # the notebook does not care any more
                 os.close(pipe)
 
 

@@ -26,9 +26,7 @@ def send(channel: socket.socket, message: Message, fds: Sequence[int] = ()) -> N
 
 def receive(channel: socket.socket) -> tuple[Message | None, list[int]]:
     """The next message and its descriptors (close-on-exec); None when the other end has closed."""
-    data, ancillary, _, _ = channel.recvmsg(
-        MESSAGE_LIMIT, socket.CMSG_SPACE(FDS_LIMIT * 4), socket.MSG_CMSG_CLOEXEC
-    )
+    data, ancillary, _, _ = channel.recvmsg(MESSAGE_LIMIT, socket.CMSG_SPACE(FDS_LIMIT * 4), socket.MSG_CMSG_CLOEXEC)
     fds = array.array("i")
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

@@ -80,8 +80,8 @@ def hint_for_command(message: str) -> str:
     """What to do about the error of an exec line, where it is a known one."""
     if "command not found" in message:
         return "; install it on this machine (Debian: apt install iproute2 procps iputils-ping traceroute)"
-    if "Read-only file system" in message and "proc" in message or "read-only" in message.lower() and "sys" in message:
+    if "read-only" in message.lower() and "sys" in message:
         return f"; {CONTAINER_FIX}" if in_container() else "; /proc/sys is read-only here, see docs/labs.md"
-    if "IPv6 is disabled" in message or "Permission denied" in message:
+    if "IPv6 is disabled" in message:
         return "; for IPv6, first write `sysctl -w net.ipv6.conf.all.disable_ipv6=0`"
     return ""

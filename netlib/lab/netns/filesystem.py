@@ -14,7 +14,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from netlib.lab.netns.system import MS_BIND, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, mount, set_read_only
+from netlib.lab.netns.system import (
+    MS_BIND,
+    MS_MOVE,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+    MS_REC,
+    mount,
+    set_read_only,
+)
 
 STAGE = "/run/netlib-lab"  # inside the lab only: the files of `binds`, where nodes pick them up
 SCRATCH = {"/run": "mode=755", "/tmp": "mode=1777", "/root": "mode=700", "/dev/shm": "mode=1777"}

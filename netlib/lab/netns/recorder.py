@@ -7,6 +7,7 @@ socket means the same, and then stop. Frames wait in the kernel's buffer meanwhi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -51,10 +52,8 @@ def run(packets: socket.socket, file: int, orders_fd: int, limit: int) -> NoRetu
         if orders.fileno() in events:
             order = orders.recv(1)
             recorder.drain()
-            try:
+            with contextlib.suppress(OSError):
                 orders.send(STATISTICS.pack(recorder.written, recorder.lost))
-            except OSError:
-                pass
             if not order:
                 os._exit(0)
 

@@ -84,7 +84,8 @@ class Session:
             try:
                 message, fds = receive(self._control)
             except TimeoutError:
-                raise LabError(f"lab {self.topology.name} is not up after {START_TIMEOUT:.0f} s; it was ended") from None
+                late = f"lab {self.topology.name} is not up after {START_TIMEOUT:.0f} s; it was ended"
+                raise LabError(late) from None
             except OSError:
                 message, fds = None, []
             if message is None:
@@ -212,9 +213,7 @@ def _describe_node(topology: Topology, spec: NodeSpec, binds: list[str]) -> dict
         "env": dict(spec.env),
         "sysctls": dict(spec.sysctls),
         "binds": numbered,
-        "commands": [
-            {"line": command.line, "argv": command.argv, "batch": command.batch} for command in spec.commands
-        ],
+        "commands": [{"line": command.line, "argv": command.argv, "batch": command.batch} for command in spec.commands],
     }
 
 

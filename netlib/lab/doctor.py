@@ -1,0 +1,146 @@
+"""`Lab.doctor()`: what labs need on this machine, tried, with the fix for what is not there.
+
+It does not guess from version numbers: it starts a lab of two nodes and uses it. What is only wanted by some lessons
+is marked so.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from netlib.lab.capture import Capture
+from netlib.lab.errors import LabError
+from netlib.lab.netns import diagnosis
+from netlib.lab.topology import parse_topology
+
+TRIAL = """
+name: doctor
+topology:
+  kinds:
+    linux: {image: none, network-mode: none}
+  nodes:
+    a: {kind: linux}
+    b: {kind: linux}
+  links:
+    - {endpoints: ["a:eth1", "b:eth1"], mtu: 1500}
+"""
+TOOLS = {"ip": "iproute2", "sysctl": "procps", "ping": "iputils-ping", "traceroute": "traceroute"}
+WANTED_TOOLS = {"tcpdump": "tcpdump", "nsenter": "util-linux"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was tried. `needed` is False for what only some lessons want."""
+
+    name: str
+    works: bool
+    detail: str = ""
+    fix: str = ""
+    needed: bool = True
+
+    def __str__(self) -> str:
+        mark = "yes" if self.works else "NO " if self.needed else "no "
+        text = f"  {mark}  {self.name}" + (f": {self.detail}" if self.detail else "")
+        return text if self.works or not self.fix else f"{text}\n       fix: {self.fix}"
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """The findings. True when labs work here."""
+
+    findings: tuple[Finding, ...]
+
+    def __bool__(self) -> bool:
+        return all(finding.works for finding in self.findings if finding.needed)
+
+    @property
+    def problems(self) -> list[Finding]:
+        """What does not work, the needed first."""
+        return sorted((each for each in self.findings if not each.works), key=lambda each: not each.needed)
+
+    def __getitem__(self, name: str) -> Finding:
+        return next(finding for finding in self.findings if finding.name == name)
+
+    def __str__(self) -> str:
+        head = "Labs work on this machine." if self else "Labs do not work on this machine yet."
+        return "\n".join([head, *map(str, self.findings)])
+
+    __repr__ = __str__
+
+
+def examine() -> Doctor:
+    """Try everything. Takes about a second, and leaves nothing behind."""
+    findings = [_kernel()]
+    if findings[0].works:
+        findings += [*_trial(), *_tools(), _tun()]
+    return Doctor(tuple(findings))
+
+
+def _kernel() -> Finding:
+    system, release = platform.system(), platform.release()
+    if system != "Linux":
+        fix = "work in the course's container or a Linux virtual machine (docs/labs.md)"
+        return Finding("Linux 5.12 or newer", False, f"this is {system}", fix)
+    parts = [int(digits) if digits.isdigit() else 0 for digits in release.split("-")[0].split(".")[:2]]
+    works = parts >= [5, 12]
+    return Finding("Linux 5.12 or newer", works, release, "" if works else "install a newer kernel")
+
+
+def _trial() -> list[Finding]:
+    """Start a lab and use it: namespaces, links, settings, capture."""
+    from netlib.lab.lab import Lab
+
+    who = "as root" if os.geteuid() == 0 else "as an ordinary user"
+    lab = Lab(parse_topology(TRIAL, "the doctor's own topology", Path()))
+    try:
+        lab.up()
+    except LabError as error:
+        reason, _, fix = str(error).partition("; ")
+        return [Finding("namespaces", False, reason, fix.removeprefix("do: ") or "see docs/labs.md")]
+    findings = [Finding("namespaces", True, f"a lab of two nodes came up {who}")]
+    with lab:
+        missing = sorted({thing for things in lab.missing.values() for thing in things})
+        fix = diagnosis.CONTAINER_FIX
+        detail = f"missing: {', '.join(missing)}" if missing else ""
+        findings.append(Finding("a /proc and settings of each node's own", not missing, detail, fix if missing else ""))
+        findings.append(_attempt("captures", lambda: Capture(lab["a"], "eth1").stop()))
+        findings.append(_attempt("sockets in a node", lambda: lab["a"].packet_socket("eth1").close()))
+        if shutil.which("ip"):
+            bridge = lab["a"].run("ip link add br0 type bridge")
+            reason = "" if bridge else bridge.stderr.strip()
+            findings.append(Finding("bridges", bridge.returncode == 0, reason, "sudo modprobe bridge", needed=False))
+    return findings
+
+
+def _attempt(name: str, action: object) -> Finding:
+    assert callable(action)
+    try:
+        action()
+    except (LabError, OSError) as error:
+        return Finding(name, False, str(error), "see docs/labs.md")
+    return Finding(name, True)
+
+
+def _tools() -> list[Finding]:
+    """The programs that topologies and lessons run."""
+    places = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    findings = []
+    for tools, needed in ((TOOLS, True), (WANTED_TOOLS, False)):
+        for tool, package in tools.items():
+            path = shutil.which(tool, path=places)
+            fix = "" if path else f"sudo apt install {package}"
+            findings.append(Finding(tool, path is not None, path or "not installed", fix, needed))
+    return findings
+
+
+def _tun() -> Finding:
+    name, path = "TUN devices", "/dev/net/tun"
+    if os.access(path, os.R_OK | os.W_OK):
+        return Finding(name, True, path, needed=False)
+    if os.path.exists(path):
+        return Finding(name, False, f"{path} may not be opened", f"sudo chmod 0666 {path}", needed=False)
+    return Finding(name, False, f"no {path}", "sudo modprobe tun (in a container: --device /dev/net/tun)", needed=False)
