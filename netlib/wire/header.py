@@ -26,7 +26,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from dataclasses import fields as dataclass_fields
-from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 from netlib.wire.address import Address
 from netlib.wire.errors import FieldOverflow, Truncated
@@ -111,7 +111,7 @@ def fields_of(cls: type) -> tuple[Field, ...]:
     offset = 0
     for name in (f.name for f in dataclass_fields(cls)):
         hint = hints[name]
-        if get_args(hint):  # u16, flag, ...
+        if get_origin(hint) is Annotated:  # u16, flag, ...
             base, bits = get_args(hint)
             field = Field(name, offset, bits.width, base)
         elif isinstance(hint, type) and issubclass(hint, Address):
