@@ -3,6 +3,7 @@
     show(packet)                                    bytes and fields, linked to each other
     compare_bytes(expected, got, like=IPv4Packet)   what differs, and in which field
     header_picture(IPv4Packet)                      the header as the RFCs draw it
+    SequenceDiagram.from_captures({"h1": ...})      who sent what to whom, and when it arrived
 
 Each returns an object that a notebook displays, and that `print` writes as text.  All are pure Python, need nothing
 but the standard library (so they work in Pyodide), and give the same output for the same input.
@@ -11,5 +12,7 @@ but the standard library (so they work in Pyodide), and give the same output for
 from netlib.view.bytes import BytesComparison, compare_bytes
 from netlib.view.header import HeaderPicture, header_picture
 from netlib.view.packet import PacketView, show
+from netlib.view.sequence import Message, Note, SequenceDiagram, sequence
 
-__all__ = ["BytesComparison", "HeaderPicture", "PacketView", "compare_bytes", "header_picture", "show"]
+__all__ = ["BytesComparison", "HeaderPicture", "Message", "Note", "PacketView", "SequenceDiagram", "compare_bytes",
+           "header_picture", "sequence", "show"]  # fmt: skip

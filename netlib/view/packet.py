@@ -42,6 +42,7 @@ from netlib.wire.packet import Packet, decode
 
 BORDERS = ("solid", "dashed", "dotted", "double")
 TINTS = ("#eef3fc", "#fdf4e3", "#eaf6ec", "#f8edf8")
+KEY = "display:inline-block;box-sizing:border-box;width:20px;height:12px;margin-right:6px"
 COLUMNS = ("Field", "Value", "Meaning", "Bytes (hex)", "Bits")
 WHERE = re.compile(r"(\w+)(?:\.(\w+))? \(offset")  # how a WireError names a field
 
@@ -244,7 +245,7 @@ class PacketView(View):
             border, tint = BORDERS[index % 4], TINTS[index % 4]
             head = f"{CELL};background:{tint};border-top:1px solid {LINE}"
             box = f"{3 if border == 'double' else 1}px {border} {LINE}"
-            key = f'<span style="display:inline-block;box-sizing:border-box;width:20px;height:12px;margin-right:6px;border:{box}"> </span>'
+            key = f'<span style="{KEY};border:{box}"> </span>'
             rows.append(
                 f'<tr style="{ROW}"><th colspan="5" scope="rowgroup" style="{head}">'
                 f"{key}{escape(self.heading(section))}</th></tr>"

@@ -1,0 +1,222 @@
+"""Where the lines of a sequence diagram go.
+
+Time runs downwards.  If all labels can be read on an axis that is true to scale and no longer than a page or
+so, it is that.  If not, moments are spread: in order, at least a line of text apart, and idle times are cut
+short.  The pieces of the axis that are not to scale are dashed then, and the head of the axis says so.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from math import atan, degrees
+from statistics import median
+from typing import TYPE_CHECKING
+
+from netlib.view.html import BAD, FAINT, INK, LINE, PAPER, SVG, shorten, text_width
+
+if TYPE_CHECKING:
+    from netlib.view.sequence import Message, Note
+
+SIZE = 12  # of the type, in pixels
+APART = 26  # between two labels
+LINE_APART = 28  # between two moments on a stretched axis
+LONGEST = 960  # of an axis that is true to scale
+TOP, LEFT = 62, 110
+Moment = tuple[float, int]  # ms, and a number that keeps apart what happens in the same ms
+
+
+class Axis:
+    """Moments to heights."""
+
+    def __init__(self, moments: Sequence[Moment], scale: float | None) -> None:
+        """`scale` in pixels per ms, or None for an axis that is stretched where it must be."""
+        self.moments = sorted(set(moments))
+        self.true = scale is not None
+        self.at: dict[Moment, float] = {}
+        self.stretched: list[tuple[float, float]] = []  # pieces that are not to scale
+        gaps = [b[0] - a[0] for a, b in zip(self.moments, self.moments[1:], strict=False)]
+        usual = 1.4 * LINE_APART / median([gap for gap in gaps if gap > 0] or [1.0])
+        y = TOP + 14.0
+        for i, moment in enumerate(self.moments):
+            if i:
+                true = gaps[i - 1] * (usual if scale is None else scale)
+                step = true if scale is not None else min(max(true, LINE_APART), 4 * LINE_APART)
+                if abs(step - true) > 0.5:
+                    self.stretched.append((y, y + step))
+                y += step
+            self.at[moment] = y
+        self.bottom = y + 26
+
+
+def overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two spans of columns share more than a point."""
+    return max(min(a), min(b)) < min(max(a), max(b))
+
+
+class Arrow:
+    """A message with its columns and moments."""
+
+    def __init__(self, message: "Message", columns: tuple[int, int], sent: float, received: float | None) -> None:
+        self.message, self.columns, self.lost = message, columns, received is None
+        self.times = sent, sent if received is None else received
+        self.levels = [0, 0]
+
+    @property
+    def start(self) -> Moment:
+        return self.times[0], self.levels[0]
+
+    @property
+    def end(self) -> Moment:
+        return self.times[1], self.levels[1]
+
+    @property
+    def middle(self) -> float:
+        return sum(self.times) / 2
+
+
+def scale_for(arrows: list[Arrow], notes: list[tuple[int, float]]) -> float | None:
+    """Pixels per ms at which all labels can be read, or None if that makes too long an axis."""
+    labels = [(a.columns, a.middle) for a in arrows] + [((c, c + 1), time) for c, time in notes]
+    times = [t for a in arrows for t in a.times] + [t for _, t in notes]
+    length = max(times) - min(times)
+    close = [
+        abs(labels[i][1] - labels[j][1])
+        for i in range(len(labels)) for j in range(i) if overlap(labels[i][0], labels[j][0])
+    ]  # fmt: skip
+    if not length or (close and not min(close)):
+        return None
+    wanted = max(min(360, 40 * len(labels)) / length, APART / min(close, default=length))
+    return wanted if wanted * length <= LONGEST else None
+
+
+def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequence["Note"],
+         ms: Callable[[float], float], scale: str, more: str) -> tuple[str, int]:  # fmt: skip
+    """The SVG document of a diagram, and its width in pixels."""
+    column = {name: i for i, name in enumerate(participants)}
+    arrows = [
+        Arrow(m, (column[m.source], column[m.destination]), ms(m.sent), None if m.received is None else ms(m.received))
+        for m in messages
+    ]
+    marks = [(column[n.participant], ms(n.time)) for n in notes]
+    pixels = scale_for(arrows, marks) if (arrows or marks) and scale != "order" else None
+    if scale == "true" and pixels is None:
+        times = [t for a in arrows for t in a.times] + [t for _, t in marks] + [0.0]
+        pixels = LONGEST / ((max(times) - min(times)) or 1.0)
+    levels = [0] * len(marks)
+    if pixels is None:
+        spread(arrows)
+        busy = [(a.columns, a.start) for a in arrows] + [(a.columns, a.end) for a in arrows]
+        for i, (where, time) in enumerate(marks):
+            same = {moment[1] for columns, moment in busy if moment[0] == time and overlap(columns, (where, where + 1))}
+            levels[i] = max(same) + 1 if same else 0
+            busy.append(((where, where + 1), (time, levels[i])))
+    moments = [m for a in arrows for m in (a.start, a.end)]
+    note_moments = [(time, level) for (_, time), level in zip(marks, levels, strict=True)]
+    axis = Axis(moments + note_moments, pixels)
+    gap = spacing(participants, arrows)
+    right = max([60.0, *(text_width(n.label, SIZE) + 40 for n in notes if column[n.participant] == len(column) - 1)])
+    width = round(LEFT + gap * max(0, len(participants) - 1) + min(right, 360))
+    svg = SVG(width, axis.bottom + (24 if more else 0))
+    xs = [LEFT + gap * i for i in range(len(participants))]
+    for x, name in zip(xs, participants, strict=True):
+        svg.line(x, TOP - 22, x, axis.bottom, colour=LINE, width=1.5)
+        words = shorten(name, gap - 20, 13)
+        half = text_width(words, 13) / 2 + 8
+        svg.box(x - half, TOP - 46, 2 * half, 24, radius=4)
+        svg.text(x, TOP - 29, words, size=13, anchor="middle", bold=True)
+    draw_axis(svg, axis, xs)
+    for arrow in arrows:
+        draw_arrow(svg, arrow, axis, xs)
+    for arrow in arrows:  # behind all lines, so that none crosses a label
+        draw_label(svg, arrow, axis, xs)
+    for note, (where, _), moment in zip(notes, marks, note_moments, strict=True):
+        draw_note(svg, note.label, xs[where], axis.at[moment], gap if where < len(xs) - 1 else 360)
+    if more:
+        svg.text(LEFT, axis.bottom + 16, f"… {more}, not drawn", size=SIZE, bold=True)
+    return str(svg), svg.width
+
+
+def spread(arrows: list[Arrow]) -> None:
+    """Give messages of the same moment and place levels, so that each has a line of its own."""
+    for i, arrow in enumerate(arrows):
+        for end in (0, 1):
+            same = [
+                a.levels[end] for a in arrows[:i]
+                if a.times[end] == arrow.times[end] and overlap(a.columns, arrow.columns)
+            ]  # fmt: skip
+            arrow.levels[end] = max(same) + 1 if same else 0
+        if arrow.times[0] == arrow.times[1]:
+            arrow.levels = [max(arrow.levels)] * 2
+
+
+def spacing(participants: Sequence[str], arrows: list[Arrow]) -> float:
+    """Pixels between two columns: enough for most labels, and for a page."""
+    needs = [(text_width(a.message.label, SIZE) + 40) / abs(a.columns[0] - a.columns[1]) for a in arrows]
+    names = [text_width(name, 13) + 36 for name in participants]
+    room = max(170.0, 860 / max(1, len(participants) - 1))
+    return max(130.0, min(max(needs, default=0), room), max(names, default=0) if len(participants) < 8 else 0)
+
+
+def draw_axis(svg: SVG, axis: Axis, xs: list[float]) -> None:
+    x = 22.0
+    svg.text(4, 14, "time in ms, to scale" if axis.true or not axis.stretched else
+             "time in ms; the axis is not to scale where it is dashed", size=11)  # fmt: skip
+    if not axis.moments:
+        return
+    top, bottom = axis.at[axis.moments[0]], axis.at[axis.moments[-1]]
+    pieces = dict(axis.stretched)
+    if axis.true:
+        svg.line(x, top, x, bottom)
+    else:
+        heights = [axis.at[m] for m in axis.moments]
+        for a, b in pairwise(heights):
+            svg.line(x, a, x, b, dash="2 4" if a in pieces else "")
+    before = -99.0
+    for moment in axis.moments:
+        y = axis.at[moment]
+        if moment[1] and (moment[0], 0) in axis.at:
+            continue  # the same time as the line above
+        svg.line(x - 3, y, x + 3, y)
+        if y - before >= 13:
+            svg.line(LEFT - 12, y, xs[-1] if xs else LEFT, y, colour=FAINT, dash="1 3")
+            svg.text(LEFT - 16, y + 4, f"{moment[0]:.3f}", size=10, anchor="end", mono=True)
+            before = y
+
+
+def ends_of(arrow: Arrow, axis: Axis, xs: list[float]) -> tuple[float, float, float, float]:
+    """x and y of an arrow's start, and of its end or of where it got lost: half the way."""
+    (a, b), y = arrow.columns, axis.at[arrow.start]
+    if arrow.lost:
+        return xs[a], y, (xs[a] + xs[b]) / 2, y + 8
+    return xs[a], y, xs[b], axis.at[arrow.end]
+
+
+def draw_arrow(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float]) -> None:
+    x1, y1, x2, y2 = ends_of(arrow, axis, xs)
+    svg.line(x1, y1, x2, y2, width=1.5, arrow=not arrow.lost, dash="6 3" if arrow.lost else "")
+    if arrow.lost:
+        for sign in (1, -1):
+            svg.line(x2 - 5, y2 - 5 * sign, x2 + 5, y2 + 5 * sign, colour=BAD, width=2.5)
+
+
+def draw_label(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float]) -> None:
+    x1, y1, x2, y2 = ends_of(arrow, axis, xs)
+    goal = xs[arrow.columns[1]]
+    room = abs(goal - x1) - 24
+    words = shorten(arrow.message.label, room, 11.5)
+    if arrow.lost:
+        towards = 1 if x2 > x1 else -1
+        svg.text(x2 + 10 * towards, y2 + 4, "lost", size=SIZE, bold=True, colour=BAD,
+                 anchor="start" if towards > 0 else "end", halo=True)  # fmt: skip
+        svg.text((x1 + goal) / 2, y1 - 5, words, size=SIZE, anchor="middle", halo=True)
+        return
+    # a little behind the middle: where an arrow starts, the one that caused it arrives
+    part = 0.5 if y1 == y2 else 0.5 + max(0.0, min(0.06, (1 - text_width(words, 11.5) / room) / 2))
+    svg.text(x1 + part * (x2 - x1), y1 + part * (y2 - y1) - 5, words, size=SIZE, anchor="middle",
+             angle=degrees(atan((y2 - y1) / (x2 - x1))), halo=True)  # fmt: skip
+
+
+def draw_note(svg: SVG, label: str, x: float, y: float, room: float) -> None:
+    words = shorten(label, room - 34, 11)
+    svg.add(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{INK}"/>')
+    svg.box(x + 8, y - 9, text_width(words, 11) + 12, 18, fill=PAPER, colour=LINE, dash="3 2", radius=3)
+    svg.text(x + 14, y + 4, words, size=11)
