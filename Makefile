@@ -33,10 +33,10 @@ lint: .venv/dev.stamp  ## ruff, mypy and the layers of netlib
 	@$(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
 	@report=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$report"; exit 1; }
 
-notebooks: .venv/dev.stamp  ## write the solved and the students' notebooks (CHECK=1: only compare; FORCE=1: execute all; CHAPTER=05)
+notebooks: .venv/instructor.stamp  ## write the solved and the students' notebooks (CHECK=1: only compare; FORCE=1: execute all; CHAPTER=05)
 	@$(BIN)/netlib notebooks $(if $(CHECK),--check) $(if $(FORCE),--force) $(CHAPTER)
 
-zoo: .venv/dev.stamp  ## run the wrong and right solutions of each exercise (CHAPTER=05)
+zoo: .venv/instructor.stamp  ## run the wrong and right solutions of each exercise (CHAPTER=05)
 	@$(BIN)/netlib zoo $(CHAPTER)
 
 bench: .venv/dev.stamp  ## netlib beside dpkt and scapy, as ratios from one run
