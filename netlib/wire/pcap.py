@@ -27,7 +27,7 @@ def read_pcap(path: str | Path) -> Iterator[tuple[float, Packet]]:
     """
     with open(path, "rb") as file:
         head = file.read(24)
-        order, fraction = byte_order(head, path)
+        order, parts_per_second = byte_order(head, path)
         if len(head) < 24:
             raise Truncated(f"{path} (offset 0): a pcap file starts with 24 bytes, only {len(head)} are there")
         (number,) = struct.unpack(order + "I", head[20:24])
@@ -46,17 +46,17 @@ def read_pcap(path: str | Path) -> Iterator[tuple[float, Packet]]:
             if len(data) < length:
                 raise Truncated(f"{path} (offset {offset}): says {length} bytes, only {len(data)} are there")
             offset += record.size + length
-            yield seconds + parts * fraction, decode(data, link)
+            yield seconds + parts / parts_per_second, decode(data, link)
 
 
-def byte_order(head: bytes, path: str | Path) -> tuple[str, float]:
-    """The byte order of a file, for `struct`, and what a second's fraction counts in."""
+def byte_order(head: bytes, path: str | Path) -> tuple[str, int]:
+    """The byte order of a file, for `struct`, and how many parts a second has."""
     for order in "<>":
         magic = struct.unpack(order + "I", head[:4])[0] if len(head) >= 4 else 0
         if magic == MICROSECONDS:
-            return order, 1e-6
+            return order, 1_000_000
         if magic == NANOSECONDS:
-            return order, 1e-9
+            return order, 1_000_000_000
         if magic == PCAPNG:
             raise Malformed(f"{path} is a pcapng file: convert it with `editcap -F pcap {path} out.pcap`")
     raise Malformed(f"{path} (offset 0): {head[:4].hex(' ') or 'nothing'} is not the start of a pcap file")
