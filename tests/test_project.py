@@ -101,13 +101,15 @@ def pure_files() -> list[Path]:
 def worldly(source: str) -> list[str]:
     """What a pure file must not do, as `line: what`."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    module = any(isinstance(node, ast.Import) and node.names[0].name == "random" for node in ast.walk(tree))
+    for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
                 imported = [alias.name for alias in names]
-            case ast.ImportFrom(module=str(module), level=0, names=names):
-                imported = [f"{module}.{alias.name}" for alias in names]
-            case ast.Attribute(value=ast.Name(id="random"), attr=attr):
+            case ast.ImportFrom(module=str(origin), level=0, names=names):
+                imported = [f"{origin}.{alias.name}" for alias in names]
+            case ast.Attribute(value=ast.Name(id="random"), attr=attr) if module:
                 imported = [f"random.{attr}"]
             case _:
                 continue
@@ -130,6 +132,7 @@ def test_worldly_sees_what_it_is_there_for() -> None:
         "4: random.random",
     ]
     assert worldly("from random import Random\nimport random\nrandom.Random(1)\nimport html\nfrom . import time") == []
+    assert worldly("def toss(random): return random.random()") == []
 
 
 def test_import_netlib_is_light() -> None:
