@@ -61,7 +61,7 @@ def find_chapters(root: Path, which: str | None = None) -> list[Chapter]:
     """All chapters that have a source, in order; or the one named `which` ("5", "05" or "05-ip-packet")."""
     chapters = [
         Chapter(root, folder.name)
-        for folder in sorted((root / "solutions").iterdir())
+        for folder in sorted((root / "solutions").glob("*"))
         if NAME.fullmatch(folder.name) and (folder / f"{folder.name}.py").is_file()
     ]
     if which is None:
