@@ -120,7 +120,7 @@ def test_a_file_may_end_anywhere(path: Path) -> None:
 @pytest.mark.parametrize(("data", "message"), [
     (b"", r"\(offset 0\): nothing is not the start of a pcap file"),
     (b"#!/bin/sh", r"\(offset 0\): 23 21 2f 62 is not the start of a pcap file"),
-    (struct.pack("<II", 0x0A0D0D0A, 28) + bytes(100), r"is a pcapng file: convert it with `editcap -F pcap .*some\.pcap out"),
+    (b"\x0a\x0d\x0d\x0a" + bytes(100), r"is a pcapng file: convert it with `editcap -F pcap .*some\.pcap "),
     (file_of(link=113), r"\(offset 20\): link type 113 is not read here, only Ethernet \(1\) and IP \(101\)"),
     (file_of() + struct.pack("<IIII", 0, 0, 0xFFFFFFFF, 0), r"\(offset 32\): a packet of 4294967295 bytes"),
 ])  # fmt: skip
