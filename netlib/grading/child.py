@@ -111,6 +111,9 @@ class Child:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nowhere, descriptor)
+        for descriptor in open_files() - {0, 1, 2, self.requests, self.replies}:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
         sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = self.printed  # type: ignore[misc,assignment]
         quiet_jupyter()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
@@ -139,6 +142,7 @@ class Child:
             view = view[os.write(self.replies, view) :]
 
     def too_long(self, number: int, frame: FrameType | None) -> None:
+        self.guard.stop()
         frames: list[tuple[str, int]] = []
         while frame is not None:
             frames.append((frame.f_code.co_filename, frame.f_lineno))
@@ -147,6 +151,7 @@ class Child:
         self.leave({"kind": "hung", "line": line, "source": source, **printed_part(self.printed)})
 
     def flooded(self) -> None:
+        self.guard.stop()
         self.leave({"kind": "flood", **printed_part(self.printed)})
 
     def leave(self, answer: dict[str, Any]) -> None:
@@ -179,6 +184,13 @@ def attempt(target: Callable[[Any], Any], case: bytes, guard: Guard, printed: Pr
 
 def printed_part(printed: Printed) -> dict[str, Any]:
     return {"printed": printed.kept, "printed_more": printed.total > PRINTED_SHOWN}
+
+
+def open_files() -> set[int]:
+    try:
+        return set(map(int, os.listdir("/proc/self/fd")))
+    except OSError:
+        return set(range(3, 1024))
 
 
 def memory_in_use() -> int:

@@ -42,7 +42,9 @@ class Guard:
         self.folders: dict[str, str] = {}
         self.files: dict[str, str] = {}
         self.codes: dict[int, tuple[CodeType, str]] = {}
-        self.builtins: dict[int, tuple[Any, str]] = {}
+        self.builtins: dict[int, tuple[Any, str]] = {
+            id(sys.setprofile): (sys.setprofile, "sys.setprofile, which the check itself uses")
+        }
         self.names: dict[int, tuple[CodeType, str]] = {}  # what `name_of` has found out, by identity of the code
         self.caches: list[Any] = []
         self.depth = 0
@@ -92,10 +94,13 @@ class Guard:
     def __exit__(self, *error: object) -> None:
         self.depth -= 1
         if self.depth == 0:
-            if sys.getprofile() is not self.hook:
-                self.record("sys.setprofile, which the check itself needs")
-            sys.setprofile(None)
-            threading.setprofile(None)
+            self.stop()
+
+    def stop(self) -> None:
+        """Notice nothing any more: what follows is not the student's doing."""
+        self.depth = 0
+        sys.setprofile(None)
+        threading.setprofile(None)
 
     def notice(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "call":
@@ -105,9 +110,9 @@ class Guard:
                 known = self.names[id(code)] = code, self.name_of(code, str(frame.f_globals.get("__name__", "")))
             if known[1]:
                 self.record(known[1])
-        elif event == "c_call" and self.builtins:
+        elif event == "c_call":
             listed = self.builtins.get(id(argument))
-            if listed:
+            if listed and self.depth:  # at depth 0 the guard itself stops
                 self.record(listed[1])
 
     def name_of(self, code: CodeType, module: str) -> str:

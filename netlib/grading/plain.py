@@ -75,7 +75,7 @@ class Encoder:
             return value
         kind = type(value)
         if issubclass(kind, int):
-            if int.bit_length(value) > 100_000:
+            if int.bit_length(value) > 10_000:
                 raise TooLarge(f"is an integer of {int.bit_length(value):,} bits")
             return {"i": format(int.__index__(value), "x")}
         if issubclass(kind, float):

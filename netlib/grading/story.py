@@ -192,7 +192,7 @@ def compare(expected: bytes, got: bytes, like: type | None) -> tuple[str, str, A
 
 
 def guess(exercise: Exercise, found: Counterexample, observed: dict[bytes, Outcome]) -> str:
-    """The cause of the known mistake that behaves as the answer does: on all that was seen, or at least on this case."""
+    """The cause of the known mistake that behaves as the answer does: on all that was seen, or else on this case."""
     perhaps = ""
     for mistake in exercise.mistakes:
         if mistake.wrong is not None:
