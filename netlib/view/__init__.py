@@ -4,15 +4,36 @@
     compare_bytes(expected, got, like=IPv4Packet)   what differs, and in which field
     header_picture(IPv4Packet)                      the header as the RFCs draw it
     SequenceDiagram.from_captures({"h1": ...})      who sent what to whom, and when it arrived
+    staircase(traceroute_result)                    how far each probe came
+    table(rows, columns, caption)                   rows; claims(rows): claim, RFC, netlib, this kernel
 
 Each returns an object that a notebook displays, and that `print` writes as text.  All are pure Python, need nothing
 but the standard library (so they work in Pyodide), and give the same output for the same input.
 """
 
 from netlib.view.bytes import BytesComparison, compare_bytes
+from netlib.view.charts import Bars, Staircase, bars, staircase
 from netlib.view.header import HeaderPicture, header_picture
 from netlib.view.packet import PacketView, show
 from netlib.view.sequence import Message, Note, SequenceDiagram, sequence
+from netlib.view.tables import Table, claims, table
 
-__all__ = ["BytesComparison", "HeaderPicture", "Message", "Note", "PacketView", "SequenceDiagram", "compare_bytes",
-           "header_picture", "sequence", "show"]  # fmt: skip
+__all__ = [
+    "Bars",
+    "BytesComparison",
+    "HeaderPicture",
+    "Message",
+    "Note",
+    "PacketView",
+    "SequenceDiagram",
+    "Staircase",
+    "Table",
+    "bars",
+    "claims",
+    "compare_bytes",
+    "header_picture",
+    "sequence",
+    "show",
+    "staircase",
+    "table",
+]

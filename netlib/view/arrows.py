@@ -20,7 +20,7 @@ SIZE = 12  # of the type, in pixels
 APART = 26  # between two labels
 LINE_APART = 28  # between two moments on a stretched axis
 LONGEST = 960  # of an axis that is true to scale
-TOP, LEFT = 62, 110
+TOP, LEFT = 72, 110
 Moment = tuple[float, int]  # ms, and a number that keeps apart what happens in the same ms
 
 
@@ -153,7 +153,7 @@ def spacing(participants: Sequence[str], arrows: list[Arrow]) -> float:
     needs = [(text_width(a.message.label, SIZE) + 40) / abs(a.columns[0] - a.columns[1]) for a in arrows]
     names = [text_width(name, 13) + 36 for name in participants]
     room = max(170.0, 860 / max(1, len(participants) - 1))
-    return max(130.0, min(max(needs, default=0), room), max(names, default=0) if len(participants) < 8 else 0)
+    return max(170.0, min(max(needs, default=0), room), max(names, default=0) if len(participants) < 8 else 0)
 
 
 def draw_axis(svg: SVG, axis: Axis, xs: list[float]) -> None:

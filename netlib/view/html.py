@@ -28,7 +28,7 @@ CARD = (
     f"background:{PAPER};color:{INK};border:1px solid {LINE};border-radius:4px;padding:8px 12px;"
     "margin:4px 0;font-family:sans-serif;font-size:13px;line-height:1.45"
 )
-TABLE = f"border-collapse:collapse;background:{PAPER};color:{INK};font-size:13px;margin:4px 0"
+TABLE = f"border-collapse:collapse;background:{PAPER};color:{INK};font-size:13px;margin:4px 0;min-width:240px"
 CAPTION = f"text-align:left;font-weight:bold;color:{INK};padding:2px 0"
 ROW = f"background:{PAPER};color:{INK}"
 CELL = f"text-align:left;vertical-align:top;padding:2px 8px;border-bottom:1px solid {FAINT};color:{INK}"
