@@ -9,11 +9,11 @@ in `dropped` with its reason, never raised.
 """
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from netlib.internet.input import Internet, SendError
-from netlib.internet.parts import InternetParts
+from netlib.internet.input import Internet, SendError, reason
+from netlib.internet.parts import InternetParts, returned
 from netlib.internet.routes import Route
 from netlib.link.neighbours import Neighbours
 from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network, MACAddress
@@ -83,7 +83,8 @@ class RawSocket:
 
     def close(self) -> None:
         """Receive no more."""
-        self.host.sockets.remove(self)
+        if self in self.host.sockets:
+            self.host.sockets.remove(self)
 
 
 class Host:
@@ -157,6 +158,7 @@ class Host:
 
     def receive_frame(self, interface: Interface, neighbours: Neighbours, data: bytes, now: float) -> None:
         """Ethernet: is the frame for us, and what is inside it."""
+        layer = "Ethernet"
         try:
             frame = EthernetFrame.parse(data)
             if frame.destination != interface.mac and not frame.destination.is_group:
@@ -164,11 +166,12 @@ class Host:
             elif frame.ethertype == ETHERTYPE_IPV4:
                 self.internet.receive(frame.payload, interface.number, now, frame.destination.is_group)
             elif frame.ethertype == ETHERTYPE_ARP:
+                layer = "ARP"
                 neighbours.receive(ARPPacket.parse(frame.payload), now)
             else:
                 self.dropped["Ethernet unknown ethertype"] += 1
         except WireError as error:
-            self.dropped[f"frame {type(error).__name__}"] += 1
+            self.dropped[f"{layer} {reason(error)}"] += 1
 
     def settle(self, now: float) -> None:
         """Move everything on, up and down, until nothing is left between the layers."""
@@ -191,7 +194,7 @@ class Host:
         readers = [socket for socket in self.sockets if socket.protocol == packet.protocol]
         for socket in readers:
             if len(socket.inbox) < INBOX:
-                socket.inbox.append((now, packet))
+                socket.inbox.append((now, replace(packet)))
             else:
                 self.dropped["socket full"] += 1
         if packet.protocol == ICMP:
@@ -200,7 +203,7 @@ class Host:
             try:
                 UDPDatagram.parse(packet.payload, packet)
             except WireError as error:
-                self.dropped[f"UDP {type(error).__name__}"] += 1
+                self.dropped[f"UDP {reason(error)}"] += 1
                 return
             self.report(packet, PORT_UNREACHABLE, now)  # RFC 1122 section 4.1.3.1
         elif not readers:
@@ -211,12 +214,12 @@ class Host:
         try:
             message = ICMPMessage.parse(packet.payload)
         except WireError as error:
-            self.dropped[f"ICMP {type(error).__name__}"] += 1
+            self.dropped[f"ICMP {reason(error)}"] += 1
             return
         # "An ICMP Echo Request destined to an IP broadcast or IP multicast address MAY be silently discarded"
         if message.type != ECHO_REQUEST or self.internet.is_broadcast(packet.destination):
             return
-        reply = self.parts.echo_reply(packet.payload)
+        reply = returned("echo_reply", self.parts.echo_reply(packet.payload), bytes, type(None))
         if reply is None:
             return
         # "the IP source address in an ICMP Echo Reply MUST be the same as the specific-destination address"
@@ -243,14 +246,17 @@ class Host:
 
     def flush(self, interface: Interface, neighbours: Neighbours, now: float) -> None:
         """Frame what the neighbour table lets go, and report what it could not deliver."""
-        for mac, data in neighbours.resolved:
+        resolved, neighbours.resolved = neighbours.resolved, []
+        requests, neighbours.outbox = neighbours.outbox, []
+        failed, neighbours.failed = neighbours.failed, []
+        if neighbours.overflowed:
+            self.dropped["ARP too many waiting"] += neighbours.overflowed
+            neighbours.overflowed = 0
+        for mac, data in resolved:
             self.outbox.append((interface, EthernetFrame(mac, neighbours.mac, ETHERTYPE_IPV4, data).build()))
-        for mac, request in neighbours.outbox:
+        for mac, request in requests:
             frame = EthernetFrame(mac, neighbours.mac, ETHERTYPE_ARP, request.build())
             self.outbox.append((interface, frame.build()))
-        failed, neighbours.failed = neighbours.failed, []
-        neighbours.resolved.clear()
-        neighbours.outbox.clear()
         for data in failed:
             self.dropped["ARP no answer"] += 1
             packet = IPv4Packet.parse(data)

@@ -7,12 +7,13 @@ Only the destination puts them together again.
 Fragments are what attacks are made of, so the reassembler is strict and bounded.  Pieces that overlap
 make it drop the whole packet (RFC 5722, RFC 8200 section 4.5: made for IPv6 and advisable here too);
 an exact repetition is no overlap.  A packet that is not complete after TIMEOUT is dropped, and if its first
-piece was there, the sender is told.
+piece was there, the sender is told.  What is dropped is counted with its reason.
 
 Both work on bytes, whole packets with their header, so that a part written from nothing can stand in.
 """
 
 from bisect import bisect, insort
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from netlib.wire.ipv4 import IPv4Packet
@@ -83,6 +84,7 @@ class Reassembler:
     def __init__(self) -> None:
         self.incomplete: dict[Key, Incomplete] = {}
         self.held = 0  # bytes in all pieces
+        self.dropped: Counter[str] = Counter()  # reason -> packets
 
     def add(self, packet: bytes, now: float) -> bytes | None:
         """Take in one fragment; return the whole packet if it was the one that was missing."""
@@ -96,24 +98,28 @@ class Reassembler:
         if whole.bad or whole.pieces.get(start) == piece.payload:
             return None
         if self.is_impossible(whole, piece, start, end):
+            self.dropped["IPv4 impossible fragment"] += 1
             self.held -= whole.received
             self.incomplete[key] = Incomplete(whole.expires, bad=True)
-            return None
-        whole.pieces[start] = piece.payload
-        insort(whole.starts, start)
-        whole.received += len(piece.payload)
-        self.held += len(piece.payload)
-        if start == 0:
-            whole.first = packet
-        if not piece.more_fragments:
-            whole.length = end
-        if whole.received == whole.length:  # no overlaps, so nothing is missing
-            self.forget(key)
-            header = IPv4Packet.parse(whole.first or packet)
-            payload = b"".join(whole.pieces[start] for start in whole.starts)
-            return replace(header, payload=payload, more_fragments=False, fragment_offset=0).build()
+        else:
+            whole.pieces[start] = piece.payload
+            insort(whole.starts, start)
+            whole.received += len(piece.payload)
+            self.held += len(piece.payload)
+            if start == 0:
+                whole.first = packet
+            if not piece.more_fragments:
+                whole.length = end
+            if whole.received == whole.length:  # no overlaps, so nothing is missing
+                self.forget(key)
+                header = IPv4Packet.parse(whole.first or packet)
+                payload = b"".join(whole.pieces[start] for start in whole.starts)
+                return replace(header, payload=payload, more_fragments=False, fragment_offset=0).build()
         while self.held > BYTES or len(self.incomplete) > PACKETS:
-            self.forget(next(iter(self.incomplete)))  # the oldest
+            oldest = next(iter(self.incomplete))
+            if not self.incomplete[oldest].bad:
+                self.dropped["IPv4 too many fragments"] += 1
+            self.forget(oldest)
         return None
 
     def is_impossible(self, whole: Incomplete, piece: IPv4Packet, start: int, end: int) -> bool:
@@ -140,10 +146,15 @@ class Reassembler:
         available then no time exceeded need be sent at all" (RFC 792).
         """
         late = [key for key, whole in self.incomplete.items() if whole.expires <= now]
-        firsts = [self.incomplete[key].first for key in late]
+        firsts = []
         for key in late:
+            whole = self.incomplete[key]
             self.forget(key)
-        return [first for first in firsts if first is not None]
+            if whole.first is not None:
+                firsts.append(whole.first)
+            if not whole.bad:  # then it has been counted
+                self.dropped["IPv4 reassembly timeout"] += 1
+        return firsts
 
     def deadline(self) -> float | None:
         """When `expire` is next needed, or None."""

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
+from netlib.internet.fragments import Reassembler
 from netlib.internet.icmp import RateLimit, may_report
-from netlib.internet.parts import InternetParts, ReassemblerPart, RoutesPart
+from netlib.internet.parts import InternetParts, ReassemblerPart, RoutesPart, returned
 from netlib.internet.routes import Route
 from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network
 from netlib.wire.checksum import internet_checksum
-from netlib.wire.errors import WireError
+from netlib.wire.errors import BadChecksum, FieldOverflow, Malformed, Truncated, WireError
 from netlib.wire.icmp import (
     DESTINATION_UNREACHABLE,
     FRAGMENTATION_NEEDED,
@@ -30,6 +31,8 @@ from netlib.wire.icmp import (
     TTL_EXCEEDED,
 )
 from netlib.wire.ipv4 import ICMP, IPv4Packet
+
+REASONS = {Truncated: "truncated", Malformed: "malformed", BadChecksum: "bad checksum", FieldOverflow: "too long"}
 
 
 @dataclass(slots=True)
@@ -65,6 +68,8 @@ class Internet:
         self.outbox: list[Outgoing] = []
         self.delivered: list[tuple[int, IPv4Packet]] = []
         self.dropped: Counter[str] = Counter()
+        if isinstance(self.reassembler, Reassembler):  # netlib's own tells what it drops; yours need not
+            self.reassembler.dropped = self.dropped
 
     def attach(self, address: IPv4Interface, mtu: int) -> int:
         """Add an interface and the route to its own network; return its number."""
@@ -80,15 +85,20 @@ class Internet:
         try:
             packet = IPv4Packet.parse(data)
         except WireError as error:
-            self.drop(f"IPv4 {type(error).__name__}")
+            self.drop(f"IPv4 {reason(error)}")
             return
-        if self.parts.checksum is not internet_checksum and self.parts.checksum(data[: packet.header_length]):
-            self.drop("IPv4 BadChecksum")
+        if self.parts.checksum is not internet_checksum and self.header_checksum(data[: packet.header_length]):
+            self.drop("IPv4 bad checksum")
             return
         # "A host MUST silently discard an incoming datagram containing an IP source address that is
         # invalid by the rules of this section": a broadcast or multicast address is nobody's own.
-        if packet.source[0] >= 224 or (packet.source.is_loopback and port >= 0):
+        if packet.source[0] >= 224 or self.is_broadcast(packet.source) or (packet.source.is_loopback and port >= 0):
             self.drop("IPv4 invalid source")
+            return
+        # "Addresses of this form MUST NOT appear outside a host" (section 3.2.1.3): 127.0.0.0/8, and as a
+        # destination 0.0.0.0/8; class E is reserved (RFC 1812 section 5.3.7).
+        if port >= 0 and is_martian(packet.destination):
+            self.drop("IPv4 invalid destination")
             return
         # "A host SHOULD silently discard a datagram that is received via a link-layer broadcast ... but does not
         # specify an IP multicast or broadcast destination address" (section 3.3.6); RFC 1812 5.3.4 for routers.
@@ -114,17 +124,21 @@ class Internet:
         """A packet for us: hand it up, once all of it is there."""
         if packet.is_fragment:
             try:
-                whole = self.reassembler.add(data, now)
+                whole = returned("reassembler.add", self.reassembler.add(data, now), bytes, type(None))
                 if whole is None:
                     return
                 packet = IPv4Packet.parse(whole)
             except WireError as error:
-                self.drop(f"IPv4 reassembly {type(error).__name__}")
+                self.drop(f"IPv4 reassembly {reason(error)}")
                 return
         self.delivered.append((port, packet))
 
     def forward(self, data: bytes, packet: IPv4Packet, now: float) -> None:
         """A packet for somebody else: the steps of RFC 1812 section 5.2.1."""
+        # "A router SHOULD NOT forward any packet that has ... a source address on network 0" (5.3.7)
+        if packet.source[0] == 0:
+            self.drop("IPv4 invalid source")
+            return
         # "If the TTL is reduced to zero (or less), the packet MUST be discarded", and the sender told (5.3.1)
         if packet.ttl <= 1:
             self.drop("IPv4 TTL exceeded")
@@ -140,21 +154,27 @@ class Internet:
             self.drop("IPv4 fragmentation needed")
             self.report(data, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, now, rest=mtu)
             return
-        self.transmit(self.parts.decrement_ttl(data), route, packet.destination)
+        sent_on = returned("decrement_ttl", self.parts.decrement_ttl(data), bytes)
+        self.transmit(sent_on, route, packet.destination)
 
     # ---- out ---------------------------------------------------------------------------------------------
 
     def send(self, packet: IPv4Packet, now: float) -> None:
         """Send a packet of our own; a source address of zero is filled in.  `SendError` if that can't be done."""
+        if packet.ttl == 0:  # "A host MUST NOT send a datagram with a Time-to-Live (TTL) value of zero"
+            raise SendError(f"EINVAL: a TTL of 0, so {packet.destination} is out of reach")
+        if 20 + (len(packet.options) + 3) // 4 * 4 + len(packet.payload) > 0xFFFF:
+            raise SendError(f"EMSGSIZE: {len(packet.payload)} bytes of payload, a packet of 65535 has no room for them")
         if packet.destination.is_loopback or any(packet.destination == known.address.address for known in self.ports):
             if packet.source == IPv4Address.ANY:
                 packet.source = packet.destination
             self.receive(self.sealed(packet.build()), -1, now)
             return
-        route = self.routes.lookup(packet.destination)
-        if route is None and packet.destination == IPv4Address.BROADCAST and self.ports:
-            route = Route(self.ports[0].address.network, None, 0)
-        if route is None:
+        if packet.destination == IPv4Address.BROADCAST and self.ports:
+            route: Route | None = Route(self.ports[0].address.network, None, 0)  # it means the link, not a gateway
+        else:
+            route = None if is_martian(packet.destination) else self.routes.lookup(packet.destination)
+        if route is None or packet.destination.is_multicast:
             raise SendError(f"ENETUNREACH: no route to {packet.destination}")
         port = self.ports[route.interface]
         if packet.source == IPv4Address.ANY:
@@ -170,7 +190,10 @@ class Internet:
     def transmit(self, data: bytes, route: Route, destination: IPv4Address) -> None:
         """Cut a packet to its link's MTU and put it out."""
         mtu = self.ports[route.interface].mtu
-        pieces = [data] if len(data) <= mtu else self.parts.fragment(data, mtu)
+        pieces = [data]
+        if len(data) > mtu:
+            cut = returned("fragment", self.parts.fragment(data, mtu), list, tuple)
+            pieces = [self.sealed(returned("fragment, in its list,", piece, bytes)) for piece in cut]
         for piece in pieces:
             self.outbox.append(Outgoing(route.interface, route.via or destination, piece))
 
@@ -178,9 +201,14 @@ class Internet:
         """The packet with its header checksum worked out by the part for it."""
         if self.parts.checksum is internet_checksum:
             return data
-        length = 4 * (data[0] & 15)
-        checksum = self.parts.checksum(data[:10] + b"\0\0" + data[12:length])
-        return data[:10] + (checksum & 0xFFFF).to_bytes(2, "big") + data[12:]
+        checksum = self.header_checksum(data[:10] + b"\0\0" + data[12 : 4 * (data[0] & 15)])
+        return data[:10] + checksum.to_bytes(2, "big") + data[12:]
+
+    def header_checksum(self, header: bytes) -> int:
+        checksum: int = returned("checksum", self.parts.checksum(header), int)
+        if not 0 <= checksum <= 0xFFFF:
+            raise ValueError(f"the part checksum returned {checksum}, which does not fit into 16 bits")
+        return checksum
 
     def report(self, data: bytes, packet: IPv4Packet, type: int, code: int, now: float, rest: int = 0) -> None:
         """Send an ICMP error about a packet to its sender, where one may be sent."""
@@ -189,7 +217,7 @@ class Internet:
         if not self.reports.allows(now):
             self.drop("ICMP rate limit")
             return
-        message = self.parts.icmp_error(data, type, code, rest)
+        message = returned("icmp_error", self.parts.icmp_error(data, type, code, rest), bytes)
         # precedence 6, internetwork control (RFC 1812 section 4.3.2.5)
         answer = IPv4Packet(protocol=ICMP, destination=packet.source, payload=message, dscp=48)
         try:
@@ -208,8 +236,7 @@ class Internet:
 
     def tick(self, now: float) -> None:
         """Give up on packets whose fragments are late, and tell their senders (RFC 1122 section 3.3.2)."""
-        for first in self.reassembler.expire(now):
-            self.drop("IPv4 reassembly timeout")
+        for first in returned("reassembler.expire", self.reassembler.expire(now), list, tuple):
             self.report(first, IPv4Packet.parse(first), TIME_EXCEEDED, REASSEMBLY_TIME_EXCEEDED, now)
 
     def deadline(self) -> float | None:
@@ -226,3 +253,14 @@ class Internet:
                 self.routes.add(Route(network, via, number))
                 return
         raise SendError(f"ENETUNREACH: the next hop {via} is on none of this host's links")
+
+
+def reason(error: WireError) -> str:
+    """What is wrong with a packet, in the words that drops are counted under."""
+    return REASONS.get(type(error), "malformed")
+
+
+def is_martian(destination: IPv4Address) -> bool:
+    """Whether no packet on a link may have this destination: nobody on any link has such an address."""
+    first = destination[0]
+    return first == 0 or first == 127 or (first >= 240 and destination != IPv4Address.BROADCAST)

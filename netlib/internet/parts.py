@@ -6,12 +6,20 @@ Whatever is not replaced is netlib's own.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from netlib.internet.fragments import Reassembler, fragment
 from netlib.internet.icmp import echo_reply, error
 from netlib.internet.routes import Route, Routes
 from netlib.wire.checksum import internet_checksum, update_checksum
+
+
+def returned(part: str, value: Any, *kinds: type) -> Any:
+    """What a part has returned, if that is of one of these kinds; `TypeError` with the part's name if not."""
+    if isinstance(value, kinds):
+        return value
+    expected = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+    raise TypeError(f"the part {part} returned {value!r:.60} ({type(value).__name__}): it has to return {expected}")
 
 
 class ReassemblerPart(Protocol):

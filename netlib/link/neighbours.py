@@ -3,7 +3,9 @@
 A packet whose next hop's MAC address is not known waits here while a request is broadcast.  The answer
 sets it free; three requests without one, a second apart, and it comes back as undeliverable.
 
-Bounded, because anybody on the link can write ARP packets: LIMIT entries, PENDING packets for each.
+Bounded, because anybody on the link can write ARP packets, and anybody at all can send packets to addresses
+that nobody has: LIMIT entries, PENDING packets for each, WAITING in all.  Who is not asked is not believed: a
+reply without a question, or a stranger's request when the table is full, makes no entry.
 What is left to others: which next hop a packet has (routes), and what to say of one that failed (host).
 """
 
@@ -16,7 +18,8 @@ PROBES = 3  # requests before giving up, as Linux does
 PROBE_INTERVAL = 1.0  # seconds; "the recommended maximum rate is 1 per second per destination" (RFC 1122)
 LIFETIME = 60.0  # seconds that an answer is believed (RFC 1122 section 2.3.2.1 asks for a timeout)
 LIMIT = 1024  # entries
-PENDING = 3  # packets kept for one unresolved address, the newest ones
+PENDING = 64  # packets kept for one unresolved address, the newest ones: the fragments of one of 64 KB fit in
+WAITING = 1024  # packets kept in all; beyond that, only the newest for each address
 
 
 @dataclass(slots=True)
@@ -42,6 +45,8 @@ class Neighbours:
         self.outbox: list[tuple[MACAddress, ARPPacket]] = []
         self.resolved: list[tuple[MACAddress, bytes]] = []
         self.failed: list[bytes] = []
+        self.waiting = 0  # packets pending, in all entries
+        self.overflowed = 0  # packets that had to go because too many were pending
 
     def send(self, packet: bytes, next_hop: IPv4Address, now: float) -> None:
         """Move `packet` to `resolved`, now or when `next_hop` has answered, or to `failed` if it never does."""
@@ -53,20 +58,28 @@ class Neighbours:
             entry = self.insert(next_hop, Neighbour())
             self.probe(next_hop, entry, now)
         entry.pending.append(packet)
+        self.waiting += 1
         # "the link layer SHOULD save (rather than discard) at least one (the latest) packet" (RFC 1122, 2.3.2.2)
-        del entry.pending[:-PENDING]
+        while len(entry.pending) > (PENDING if self.waiting <= WAITING else 1):
+            del entry.pending[0]
+            self.waiting -= 1
+            self.overflowed += 1
 
     def receive(self, packet: ARPPacket, now: float) -> None:
         """Learn from an ARP packet, and answer it if it asks for us: the steps of RFC 826, "Packet Reception"."""
         sender = packet.sender_ip
-        is_host = sender != IPv4Address.ANY and not packet.sender_mac.is_group
-        # Merge: update an address that is known; add one only from a packet meant for us.
-        if is_host and (sender in self.table or packet.target_ip == self.address):
-            entry = self.table.get(sender) or self.insert(sender, Neighbour())
+        if packet.sender_mac.is_group:  # nobody's own address; an answer to it would go to everybody
+            return
+        asks_us = packet.target_ip == self.address and packet.operation == REQUEST
+        # "Merge": update an address that is known.  The RFC adds one from any packet meant for us; here only from a
+        # request, to which there will be an answer to send.
+        entry = self.table.get(sender)
+        if entry is None and asks_us and sender != IPv4Address.ANY and len(self.table) < LIMIT:
+            entry = self.insert(sender, Neighbour())
+        if entry:
             entry.mac, entry.expires, entry.probes = packet.sender_mac, now + LIFETIME, 0
-            self.resolved += [(packet.sender_mac, waiting) for waiting in entry.pending]
-            entry.pending.clear()
-        if packet.target_ip == self.address and packet.operation == REQUEST:
+            self.resolved += [(packet.sender_mac, waiting) for waiting in self.take(entry)]
+        if asks_us:
             reply = ARPPacket(
                 operation=REPLY,
                 sender_mac=self.mac,
@@ -84,7 +97,7 @@ class Neighbours:
             if entry.mac is None and entry.probes < PROBES:
                 self.probe(address, entry, now)
             else:
-                self.failed += entry.pending
+                self.failed += self.take(entry)
                 del self.table[address]
 
     def deadline(self) -> float | None:
@@ -101,6 +114,12 @@ class Neighbours:
         """Add an entry; where the table is full, the one that would expire first makes room."""
         if address not in self.table and len(self.table) >= LIMIT:
             oldest = min(self.table, key=lambda known: self.table[known].expires)
-            self.failed += self.table.pop(oldest).pending
+            self.failed += self.take(self.table.pop(oldest))
         self.table[address] = entry
         return entry
+
+    def take(self, entry: Neighbour) -> list[bytes]:
+        """Take out what was pending for an entry."""
+        pending, entry.pending = entry.pending, []
+        self.waiting -= len(pending)
+        return pending
