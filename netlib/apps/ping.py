@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from netlib.host import RAW, Host, SendError
 from netlib.wire.address import IPv4Address
 from netlib.wire.errors import WireError
-from netlib.wire.icmp import ECHO_REPLY, ICMPEcho, ICMPError, ICMPMessage
+from netlib.wire.icmp import ECHO_REPLY, ECHO_REQUEST, ICMPEcho, ICMPError, ICMPMessage
 from netlib.wire.ipv4 import ICMP, IPv4Packet
 from netlib.worlds.task import now, readable, sleep
 
@@ -36,6 +36,7 @@ class PingResult:
 
     destination: IPv4Address
     answers: list[Answer | None] = field(default_factory=list)
+    unsent: dict[int, str] = field(default_factory=dict)  # sequence -> why this host could not send the request
 
     @property
     def received(self) -> int:
@@ -48,9 +49,10 @@ class PingResult:
         return [answer.rtt for answer in self.answers if answer and answer.is_reply]
 
     def __str__(self) -> str:
-        lines = [
-            str(answer) if answer else f"seq={sequence} no answer" for sequence, answer in enumerate(self.answers, 1)
-        ]
+        lines = []
+        for sequence, answer in enumerate(self.answers, 1):
+            unsent = self.unsent.get(sequence)
+            lines.append(str(answer or f"seq={sequence} " + (f"not sent: {unsent}" if unsent else "no answer")))
         return "\n".join([*lines, f"{len(self.answers)} sent to {self.destination}, {self.received} received"])
 
     __repr__ = __str__
@@ -84,14 +86,15 @@ async def ping(
             sent.append(start)
             try:
                 socket.send(packet, start)
-            except SendError:
-                continue  # no route, or too long: no answer will come
+            except SendError as error:
+                result.unsent[sequence] = str(error)  # no route, or too long: no answer will come
+                continue
             end = start + (interval if sequence < count else timeout)
             while (left := end - await now()) > 0 and not all(result.answers):
                 if not await readable(socket, left):
                     break
                 received = socket.receive()
-                answer = match(received, identifier, sent) if received else None
+                answer = match(received, destination, identifier, sent) if received else None
                 if answer and result.answers[answer.sequence - 1] is None:
                     result.answers[answer.sequence - 1] = answer
             if sequence < count:
@@ -101,7 +104,9 @@ async def ping(
     return result
 
 
-def match(received: tuple[float, IPv4Packet], identifier: int, sent: list[float]) -> Answer | None:
+def match(
+    received: tuple[float, IPv4Packet], destination: IPv4Address, identifier: int, sent: list[float]
+) -> Answer | None:
     """The answer that a packet is to one of our requests, or None.
 
     A reply carries our identifier; an error quotes the request that carried it.
@@ -112,9 +117,11 @@ def match(received: tuple[float, IPv4Packet], identifier: int, sent: list[float]
         echo = message
         if isinstance(message, ICMPError):
             original = message.original
-            if original.protocol != ICMP:
+            if original.protocol != ICMP or original.destination != destination or original.fragment_offset:
                 return None
             echo = ICMPMessage.parse(original.payload, problems=[])  # quoted: cut short, so no checksum
+            if echo.type != ECHO_REQUEST:
+                return None
     except WireError:
         return None
     is_answer = message.type == ECHO_REPLY or message.is_error

@@ -1,12 +1,12 @@
-"""The live world: a host on a device of the Linux kernel, in real time.
+"""The live world: a host on devices of the Linux kernel, in real time.
 
     with Live(host, Tun("netlib0", "10.9.0.1/24")) as live:      the kernel is 10.9.0.1
         subprocess.run(["ping", "-c", "1", "10.9.0.2"])          the host answers
         print(live.run(traceroute(host, "10.9.0.1")))
 
 A thread serves the device while the block runs, so that a notebook's next line may talk to the host.  A part of
-yours that raises costs the packet it was working on: the error is kept in `live.errors`, told at the end of the
-block, and the host goes on.
+yours that raises, or does not come back, costs the packet it was working on: the error is kept in `live.errors`,
+told at the end of the block, and the host goes on.  `Live(router, {eth0: device, eth1: device})` serves several.
 
 Three devices: `Tun` brings IP packets to and from the kernel, `Tap` frames, and `PacketDevice` puts a host on a
 link beside the kernel that is there already.  The first two are made by this process, and need its network
@@ -14,6 +14,7 @@ namespace to be its own to administer; they vanish with it.
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import queue
@@ -24,13 +25,13 @@ import subprocess
 import threading
 import time
 import traceback
-from collections.abc import Coroutine
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from netlib.host import Host, Interface
-from netlib.worlds.task import Request
+from netlib.worlds.task import Request, proceed
 
 T = TypeVar("T")
 
@@ -39,6 +40,9 @@ SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC, PACKET_IGNORE_OUTGOING = 2
 LARGEST = 65_536  # bytes of one frame
 BATCH = 64  # frames read before timers are looked at again
 ERRORS = 20  # kept; further ones are counted
+BUSY, LONGEST = 1.0, 10.0  # seconds of processor, and of time at all, after which a part is broken off
+PAUSE = 0.1  # seconds without timers after one has failed, so that it does not fail all the time
+GONE = {errno.EBADF, errno.EBADFD, errno.ENODEV, errno.ENXIO}  # errors of a device that does not come back
 
 
 class Device(Protocol):
@@ -53,20 +57,30 @@ class Device(Protocol):
 class Tun:
     """A TUN device: the kernel routes IP packets into it, and takes as arrived what is written.
 
-    `address` is the kernel's end, such as "10.9.0.1/24".  Raises PermissionError without the right to make one.
+    `address` is the kernel's end, such as "10.9.0.1/24".  Raises PermissionError without the right to make one, and
+    OSError where the kernel does not like its name or address.
     """
 
     kind = IFF_TUN
 
     def __init__(self, name: str, address: str, mtu: int = 1500) -> None:
+        if not 0 < len(name.encode()) < 16:
+            raise ValueError(f"the device's name {name!r}: Linux takes 1 to 15 bytes")
         self.name = name
+        self.fd = -1
         try:
             self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH", name.encode(), self.kind | IFF_NO_PI))
+            for line in (f"addr add {address} dev {name}", f"link set {name} mtu {mtu} up"):
+                done = subprocess.run(["ip", *line.split()], capture_output=True, text=True)
+                if done.returncode:
+                    raise OSError(errno.EINVAL, f"ip {line}: {done.stderr.strip()}")
         except OSError as error:
-            raise PermissionError(f"cannot make the device {name}: {error.strerror}; root can") from None
-        for line in (f"addr add {address} dev {name}", f"link set {name} mtu {mtu} up"):
-            subprocess.run(["ip", *line.split()], check=True, capture_output=True)
+            self.close()
+            message = f"cannot make the device {name}: {error.strerror}"
+            if error.errno in (errno.EPERM, errno.EACCES):
+                raise PermissionError(f"{message}; root can") from None
+            raise OSError(error.errno, message) from None
 
     def fileno(self) -> int:
         return self.fd
@@ -81,7 +95,9 @@ class Tun:
         os.write(self.fd, frame)
 
     def close(self) -> None:
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
 
 
 class Tap(Tun):
@@ -136,26 +152,38 @@ class Task:
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.coroutine = coroutine
+        self.name = getattr(coroutine, "__name__", "the application")
         self.future: Future[Any] = Future()
         self.request: Request | None = None
         self.expires: float | None = None
 
 
 class Live:
-    """Runs one host on one device, in a thread of its own, from `start` to `stop` or in a `with` block."""
+    """Runs one host on its devices, in a thread of its own, from `start` to `stop` or in a `with` block.
 
-    def __init__(self, host: Host, device: Device, interface: Interface | None = None) -> None:
-        if interface is None:
-            if len(host.interfaces) != 1:
-                raise ValueError(f"{host} has {len(host.interfaces)} interfaces: say which one is on the device")
-            interface = host.interfaces[0]
-        self.host, self.device, self.interface = host, device, interface
+    `devices` is one device, or a device for each interface of the host that is to be on one.
+    """
+
+    def __init__(
+        self, host: Host, devices: Device | Mapping[Interface, Device], interface: Interface | None = None
+    ) -> None:
+        if not isinstance(devices, Mapping):
+            if interface is None:
+                if len(host.interfaces) != 1:
+                    raise ValueError(f"{host} has {len(host.interfaces)} interfaces: say which one is on the device")
+                interface = host.interfaces[0]
+            devices = {interface: devices}
+        self.host, self.devices = host, dict(devices)
         self.errors: list[BaseException] = []
+        self.more_errors = 0  # not kept
         self.tasks: list[Task] = []
         self.submitted: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.stopping = False
+        self.stopping = threading.Event()
+        self.quiet_until = 0.0  # no timers before
+        self.working: tuple[float, float] | None = None  # since when in a part: on the clock, and of processor time
         self.thread = threading.Thread(target=self.serve, name=f"netlib host {host.name}", daemon=True)
+        self.watch = threading.Thread(target=self.watch_over, name=f"netlib watch over {host.name}", daemon=True)
 
     def __enter__(self) -> "Live":
         self.start()
@@ -167,20 +195,25 @@ class Live:
             print(self.trouble())
 
     def start(self) -> None:
-        """Begin to serve the device."""
+        """Begin to serve the devices."""
         self.thread.start()
 
     def stop(self) -> None:
-        """Stop serving, close the device and wait for the thread; a part that loops for ever is broken off."""
-        if self.stopping:
+        """Stop serving, wait for the thread and close the devices; a part that loops for ever is broken off."""
+        if self.stopping.is_set():
             return
-        self.stopping = True
+        self.stopping.set()
         os.write(self.wake_write, b"x")
-        self.thread.join(1.0)
-        if self.thread.is_alive():
-            interrupt(self.thread)
+        if self.thread.ident:
             self.thread.join(1.0)
-        self.device.close()
+            for _ in range(3):
+                if self.thread.is_alive():
+                    interrupt(self.thread)
+                    self.thread.join(1.0)
+            if self.watch.ident:
+                self.watch.join(1.0)
+        for device in self.devices.values():
+            device.close()
         os.close(self.wake_write)
         if not self.thread.is_alive():
             os.close(self.wake_read)
@@ -189,69 +222,122 @@ class Live:
         """Run an application on this host and return its result, or raise what it raised."""
         task = Task(coroutine)
         self.submitted.put(task)
-        os.write(self.wake_write, b"x")
-        while True:
-            try:
-                result: T = task.future.result(timeout=0.2)
-                return result
-            except TimeoutError:
-                if task.future.done():
-                    raise
-                if not self.thread.is_alive():
-                    raise RuntimeError(f"host {self.host.name} is not running any more") from None
+        if not self.stopping.is_set():
+            os.write(self.wake_write, b"x")
+        while not task.future.done():
+            if not self.thread.is_alive():
+                coroutine.close()
+                raise RuntimeError(f"host {self.host.name} is not running: run() works between start() and stop()")
+            wait([task.future], timeout=0.2)
+        result: T = task.future.result()
+        return result
 
     def trouble(self) -> str:
         """One line for each thing that went wrong in a part: where in which file, and what."""
         lines = []
-        for error in self.errors[:ERRORS]:
+        for error in self.errors:
             frames = traceback.extract_tb(error.__traceback__)
             where = f"{frames[-1].name}, line {frames[-1].lineno}: " if frames else ""
             lines.append(f"host {self.host.name}: {where}{type(error).__name__}: {error}")
         counted = {line: lines.count(line) for line in lines}
-        more = f"\n... and {len(self.errors) - ERRORS} more" if len(self.errors) > ERRORS else ""
+        more = f"\n... and {self.more_errors} more" if self.more_errors else ""
         return "\n".join(f"{line} ({n} times)" if n > 1 else line for line, n in counted.items()) + more
 
-    # ---- in the thread -------------------------------------------------------------------------------------
+    # ---- in the threads ------------------------------------------------------------------------------------
 
     def serve(self) -> None:
-        selector = selectors.DefaultSelector()
-        selector.register(self.device, selectors.EVENT_READ)
-        selector.register(self.wake_read, selectors.EVENT_READ)
-        while not self.stopping:
-            try:
-                selector.select(self.patience())
-                self.step()
-            except OSError as error:
-                self.errors.append(error)
-                if not self.stopping and self.device.fileno() < 0:
-                    break
-            except BaseException as error:  # a part that is not netlib's may raise anything
-                self.errors.append(error)
-        selector.close()
+        self.clock = time.pthread_getcpuclockid(threading.get_ident())
+        self.watch.start()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.wake_read, selectors.EVENT_READ)
+            for interface, device in self.devices.items():
+                selector.register(device, selectors.EVENT_READ, (interface, device))
+            while not self.stopping.is_set():
+                with suppress(BrokenOff):  # one that came too late, when its part was back already
+                    self.turn(selector)
         for task in self.tasks:
             task.coroutine.close()
 
+    def turn(self, selector: selectors.BaseSelector) -> None:
+        """Wait until something happens, and see to it."""
+        with self.work():
+            ready = selector.select(self.patience())
+            for key, _ in ready:
+                if key.data and self.take_in(*key.data):
+                    selector.unregister(key.fileobj)
+            self.step()
+
+    @contextmanager
+    def work(self, breakable: bool = False) -> Iterator[None]:
+        """Whatever goes wrong in this block is kept in `errors`; if `breakable`, it may not take for ever."""
+        try:
+            try:
+                if breakable:
+                    self.working = time.monotonic(), time.thread_time()
+                yield
+            finally:
+                self.working = None
+        except BaseException as error:  # a part that is not netlib's may raise anything
+            self.complain(error)
+
+    def complain(self, error: BaseException) -> None:
+        if len(self.errors) < ERRORS:
+            self.errors.append(error)
+        else:
+            self.more_errors += 1
+
+    def watch_over(self) -> None:
+        """Break off a part that does not come back."""
+        while not self.stopping.wait(0.1) and self.thread.is_alive():
+            if working := self.working:
+                since, used = working
+                if time.monotonic() - since > LONGEST or time.clock_gettime(self.clock) - used > BUSY:
+                    interrupt(self.thread)
+                    self.stopping.wait(0.5)  # should it catch even that, it is tried again
+
     def patience(self) -> float | None:
         """How long nothing has to be done, in seconds."""
-        due = [self.host.deadline(), *(task.expires for task in self.tasks)]
+        due = [self.next_timer(), *(task.expires for task in self.tasks)]
         when = min((time for time in due if time is not None), default=None)
         return None if when is None else max(0.0, when - time.monotonic())
 
-    def step(self) -> None:
-        """Take in what has come, do what is due, let the tasks go on, and send what there is to send."""
-        with suppress(BlockingIOError):
-            os.read(self.wake_read, 4096)
+    def next_timer(self) -> float | None:
+        """When the host wants to be called, or None; a little later where its timers have just failed."""
+        now = time.monotonic()
+        if now < self.quiet_until:
+            return self.quiet_until
+        self.quiet_until = now + PAUSE
+        with self.work(breakable=True):
+            due = self.host.deadline()
+            self.quiet_until = 0.0
+            return due
+        return self.quiet_until
+
+    def take_in(self, interface: Interface, device: Device) -> bool:
+        """Hand the frames that wait at a device to the host; True if the device is gone."""
         for _ in range(BATCH):
-            frame = self.device.read()
+            try:
+                frame = device.read()
+            except OSError as error:
+                self.complain(error)
+                return error.errno in GONE
             if frame is None:
                 break
-            try:
-                self.host.receive(self.interface, frame, time.monotonic())
-            except Exception as error:
-                self.errors.append(error)
-        due = self.host.deadline()
-        if due is not None and due <= time.monotonic():
-            self.host.tick(time.monotonic())
+            with self.work(breakable=True):
+                self.host.receive(interface, frame, time.monotonic())
+        return False
+
+    def step(self) -> None:
+        """Do what is due, let the tasks go on, and send what there is to send."""
+        with suppress(BlockingIOError):
+            os.read(self.wake_read, 4096)
+        due = self.next_timer()
+        now = time.monotonic()
+        if due is not None and self.quiet_until <= due <= now:
+            self.quiet_until = now + PAUSE
+            with self.work(breakable=True):
+                self.host.tick(now)
+                self.quiet_until = 0.0
         while not self.submitted.empty():
             task = self.submitted.get()
             self.tasks.append(task)
@@ -260,8 +346,9 @@ class Live:
             self.look_at(task)
         outbox, self.host.outbox = self.host.outbox, []
         for interface, frame in outbox:
-            if interface is self.interface:
-                self.device.write(frame)
+            if interface in self.devices:
+                with self.work():
+                    self.devices[interface].write(frame)
 
     def look_at(self, task: Task) -> None:
         """Resume a task as long as what it waits for is there."""
@@ -279,15 +366,22 @@ class Live:
     def resume(self, task: Task, answer: Any) -> None:
         task.request = None
         try:
-            task.request = task.coroutine.send(answer)
+            self.working = time.monotonic(), time.thread_time()
+            task.request = proceed(task.coroutine, answer)
+            self.working = None
             timeout = task.request.timeout
             task.expires = None if timeout is None else time.monotonic() + timeout
         except StopIteration as stop:
             self.tasks.remove(task)
             task.future.set_result(stop.value)
+        except BrokenOff as error:
+            self.tasks.remove(task)
+            task.future.set_exception(TimeoutError(f"{task.name}: {error}"))
         except BaseException as error:
             self.tasks.remove(task)
             task.future.set_exception(error)
+        finally:
+            self.working = None
 
 
 class BrokenOff(BaseException):

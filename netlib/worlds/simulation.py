@@ -27,7 +27,7 @@ from netlib.wire.address import MACAddress
 from netlib.wire.packet import Link as Framing
 from netlib.wire.packet import Packet, decode
 from netlib.wire.pcap import write_pcap
-from netlib.worlds.task import Request
+from netlib.worlds.task import Request, proceed
 
 T = TypeVar("T")
 End = tuple[Host, str]
@@ -204,6 +204,14 @@ class Simulation:
         `rate` in bit/s, `delay` in seconds each way, `queue` in bytes, `loss` from 0 to 1, `drop` the numbers
         of the frames to lose in each direction, `mtu` in bytes.
         """
+        for host, _ in (a, b):
+            if host not in self.nodes:
+                raise ValueError(f"{host} is not of this simulation: make it with sim.host() or sim.router()")
+        if a[0] is b[0]:
+            raise ValueError(f"a link from {a[0].name} to itself: a cable needs two hosts")
+        if (rate is not None and rate <= 0) or delay < 0 or queue < 0 or not 0 <= loss <= 1:
+            raise ValueError(f"rate={rate}, delay={delay}, queue={queue}, loss={loss}: a rate is in bit/s and above 0, "
+                             "a delay in seconds, a queue in bytes, loss from 0 to 1")  # fmt: skip
         link = Link(self.env, rate, delay, queue, loss, frozenset(drop))
         ends = [(self.nodes[host], host.attach(address, self.next_mac(), mtu)) for host, address in (a, b)]
         for (node, interface), (peer, peer_interface) in (ends, ends[::-1]):
@@ -230,9 +238,12 @@ class Simulation:
 
         Without one, run until nothing is left to happen.  `until` is a simulated time (seconds) to stop at.
         """
+        if until is not None and until < self.now:
+            raise ValueError(f"until={until:g} s lies in the past: it is {self.now:g} s in this simulation")
         processes = [self.env.process(self.drive(coroutine)) for coroutine in coroutines]
         if not processes:
-            self.env.run(until)
+            self.flush()
+            self.env.run(until if until is None else self.env.timeout(until - self.env.now))
             return None
         done = self.env.all_of(processes)
         if until is not None:
@@ -251,7 +262,7 @@ class Simulation:
         answer: Any = None
         try:
             while True:
-                request = coroutine.send(answer)
+                request = proceed(coroutine, answer)
                 self.flush()
                 answer = yield from self.serve(request)
         except StopIteration as stop:
@@ -273,6 +284,7 @@ class Simulation:
         return True
 
     def flush(self) -> None:
+        """Take out what applications have sent, and wake who waits for what a host has sent to itself."""
         for node in self.nodes.values():
-            if node.host.outbox:
+            if node.host.outbox or any(socket.readable for socket in node.host.sockets):
                 node.flush()

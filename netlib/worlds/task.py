@@ -10,7 +10,7 @@ Each `await` hands one request to the world that runs the coroutine, which answe
 There is no event loop here, so this does not meddle with the one that Jupyter already runs.
 """
 
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +31,20 @@ class Request:
 
     def __await__(self) -> "Generator[Request, Any, Any]":
         return (yield self)
+
+
+def proceed(coroutine: Coroutine[Any, Any, Any], answer: Any) -> Request:
+    """Let a coroutine go on with the answer to its last request, up to its next one.
+
+    Raises StopIteration with its result at its end, and TypeError for what is no coroutine of this kind.
+    """
+    if not isinstance(coroutine, Coroutine):
+        raise TypeError(f"{coroutine!r:.80} is no coroutine: call an `async def` function, as in run(ping(host, ...))")
+    request = coroutine.send(answer)
+    if not isinstance(request, Request):
+        coroutine.close()
+        raise TypeError(f"awaited {request!r:.80}: here only now(), sleep() and readable() of netlib.worlds.task work")
+    return request
 
 
 async def now() -> float:
