@@ -71,8 +71,10 @@ class Lab:
 
     def down(self) -> None:
         """End the lab and all that runs in it, and wait until it is gone. Captures keep what they have seen."""
-        for busy in (*self._attachments, *self._captures):
-            busy.stop()
+        for attachment in list(self._attachments):
+            attachment.stop()
+        for capture in list(self._captures):
+            capture.stop()
         self._attachments.clear()
         self._captures.clear()
         for made in list(self._sockets):

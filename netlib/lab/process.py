@@ -22,6 +22,7 @@ from netlib.lab.errors import LabError, LabTimeout
 if TYPE_CHECKING:
     from netlib.lab.node import Node
 
+KILL_TIMEOUT = 5.0  # seconds until a killed command must be gone
 OUTPUT_LIMIT = 16 << 20  # bytes that `run` keeps of what a command prints
 Command = str | Sequence[str]
 Output = dict[TextIO, bytearray]
@@ -186,6 +187,7 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        self.wait(KILL_TIMEOUT)
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream:
                 with contextlib.suppress(OSError):

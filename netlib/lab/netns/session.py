@@ -108,6 +108,8 @@ class Session:
             return 0
         try:
             start, count = spare_ids()
+            if not count:
+                return 0
             for name in ("uid_map", "gid_map"):
                 with open(f"/proc/{self._process.pid}/{name}", "w", encoding="utf-8") as file:
                     file.write(f"0 {start} {count}")
@@ -229,9 +231,14 @@ def mac_address(topology: Topology, node: str, interface: str) -> bytes:
 
 
 def spare_ids() -> tuple[int, int]:
-    """A range of ids of this user namespace that own no files: (first, how many). ValueError when there is none."""
+    """A range of ids of this user namespace that own no files: (first, how many). ValueError when there is none.
+
+    (0, 0) for a root that is an ordinary user outside and has no other ids: it needs none.
+    """
     with open("/proc/self/uid_map", encoding="utf-8") as file:
         blocks = [tuple(map(int, line.split())) for line in file]
+    if all(count == 1 and outside != 0 for _, outside, count in blocks):
+        return 0, 0
     first, count = max(((inside, count) for inside, _, count in blocks), key=lambda block: block[1])
     if count > 1 << 31:
         return 1 << 30, 1 << 16  # beyond what distributions give to users and containers

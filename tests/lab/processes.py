@@ -1,0 +1,96 @@
+"""What a lab leaves on this machine: its processes and namespaces, as /proc shows them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+KINDS = ("net", "mnt", "pid", "uts", "ipc", "user")
+
+
+def namespaces(pid: int | str) -> dict[str, str]:
+    """The namespaces of a process, such as {"net": "net:[4026531840]"}; fewer if it is not ours to look at."""
+    found = {}
+    for kind in KINDS:
+        try:
+            found[kind] = os.readlink(f"/proc/{pid}/ns/{kind}")
+        except OSError:
+            continue
+    return found
+
+
+def pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def children(pid: int) -> list[int]:
+    """The process's descendants, itself left out."""
+    parents: dict[int, list[int]] = {}
+    for each in pids():
+        try:
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(each)
+    collected: list[int] = []
+    queue = [pid]
+    while queue:
+        below = parents.get(queue.pop(), [])
+        collected += below
+        queue += below
+    return collected
+
+
+def is_zombie(pid: int) -> bool:
+    """Dead, and only an entry until its parent asks: a launcher that was killed, while its notebook has not looked."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+class Footprint:
+    """The namespaces that the processes below `pid` (and `pid` itself) made for themselves, and who is in them."""
+
+    def __init__(self, pid: int):
+        own = set(namespaces("self").values())
+        self.namespaces = {each for child in [pid, *children(pid)] for each in namespaces(child).values()} - own
+
+    def inhabitants(self) -> list[int]:
+        return [pid for pid in pids() if self.namespaces & set(namespaces(pid).values()) and not is_zombie(pid)]
+
+    def holders(self) -> list[str]:
+        """Descriptors, of any process, that keep one of the namespaces."""
+        found = []
+        for pid in pids():
+            try:
+                links = [f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd")]
+            except OSError:
+                continue
+            for link in links:
+                try:
+                    if os.readlink(link) in self.namespaces:
+                        found.append(link)
+                except OSError:
+                    continue
+        return found
+
+    def mounts(self) -> list[str]:
+        """Namespaces of these that are mounted somewhere in ours."""
+        text = Path("/proc/self/mountinfo").read_text()
+        return [each for each in self.namespaces if each in text]
+
+    def left(self) -> list[object]:
+        return [*self.inhabitants(), *self.holders(), *self.mounts()]
+
+
+def eventually(condition: Callable[[], object], timeout: float = 20.0) -> bool:
+    """Does it become true before the deadline?"""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

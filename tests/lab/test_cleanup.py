@@ -1,0 +1,162 @@
+"""Whatever happens to the notebook, nothing of its lab stays: no process, no namespace, no mount, no file.
+
+A notebook is played by a Python process of its own, with a lab in it that does not want to go: a shell that ignores
+SIGTERM, an orphan in a session of its own, a capture, and a forked child that holds copies of the lab's sockets.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lab.processes import Footprint, children, eventually, pids
+
+from netlib.lab import Lab, LabError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+NOTEBOOK = """
+import os, signal, sys, time
+from netlib.lab import Lab
+
+lab = Lab("06-icmp").up()
+lab["h1"].sh("setsid sleep 4800 >/dev/null 2>&1 &")
+stubborn = lab["h2"].popen(["sh", "-c", "trap '' TERM INT HUP; while :; do sleep 4801; done"])
+capture = lab.capture("r1:eth1")
+child = os.fork()
+if child == 0:
+    time.sleep(4802)
+print(child, flush=True)
+"""
+
+
+class Notebook:
+    def __init__(self, ending: str = "time.sleep(4803)"):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", NOTEBOOK + ending],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout and self.process.stderr
+        line = self.process.stdout.readline()
+        self.child = int(line or self.process.stderr.read())
+        self.launcher = next(pid for pid in children(self.process.pid) if pid != self.child)
+        self.footprint = Footprint(self.launcher)
+
+    def close(self) -> None:
+        for pid in (self.process.pid, self.child):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.communicate(timeout=20)
+
+
+@pytest.fixture
+def start(labs_work: None) -> Iterator[Callable[..., Notebook]]:
+    started: list[Notebook] = []
+
+    def start(*arguments: str) -> Notebook:
+        started.append(Notebook(*arguments))
+        return started[-1]
+
+    yield start
+    for notebook in started:
+        notebook.close()
+
+
+def test_the_count_counts(start: Callable[..., Notebook]) -> None:
+    """Ten processes and more, and the namespaces of a lab and five nodes: else the tests below prove nothing."""
+    notebook = start()
+    assert len(notebook.footprint.inhabitants()) >= 12  # launcher and two, five nodes, what runs in them
+    assert sum(each.startswith("net:") for each in notebook.footprint.namespaces) == 6
+    assert sum(each.startswith("mnt:") for each in notebook.footprint.namespaces) >= 7
+    assert sum(each.startswith("user:") for each in notebook.footprint.namespaces) == 2
+
+
+@pytest.mark.parametrize("how", [[signal.SIGKILL], [signal.SIGTERM], [signal.SIGINT], [signal.SIGSTOP, signal.SIGKILL]])
+def test_nothing_is_left_when_the_notebook_is_killed(start: Callable[..., Notebook], how: list[signal.Signals]) -> None:
+    notebook = start()
+    files = set(os.listdir(tempfile.gettempdir()))
+    for number in how:
+        os.kill(notebook.process.pid, number)
+    assert eventually(lambda: not notebook.footprint.left()), notebook.footprint.left()
+    assert notebook.child in pids()  # the fork lives, with its copies of the sockets
+    assert not [name for name in set(os.listdir(tempfile.gettempdir())) - files if name.startswith("netlib")]
+
+
+ENDINGS = [
+    "",
+    "sys.exit(3)",
+    "raise RuntimeError('no')",
+    "lab.down(); time.sleep(4803)",
+    "del lab, stubborn, capture; time.sleep(4803)",
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nothing_is_left_when_the_lab_ends(start: Callable[..., Notebook], ending: str) -> None:
+    notebook = start(ending)
+    assert eventually(lambda: not notebook.footprint.left()), notebook.footprint.left()
+
+
+def test_nothing_is_left_when_the_launcher_or_the_supervisor_is_killed(start: Callable[..., Notebook]) -> None:
+    for depth in (0, 1, 2):
+        notebook = start()
+        chain = [notebook.launcher]
+        while len(chain) < 3:
+            chain.append(children(chain[-1])[0])
+        os.kill(chain[depth], signal.SIGKILL)
+        assert eventually(lambda notebook=notebook: not notebook.footprint.left()), notebook.footprint.left()
+        assert notebook.process.poll() is None
+
+
+def test_an_exception_in_the_with_block_ends_the_lab(labs_work: None) -> None:
+    with pytest.raises(ZeroDivisionError), Lab("06-icmp") as lab:
+        assert lab._session
+        footprint = Footprint(lab._session._process.pid)
+        assert footprint.inhabitants()
+        raise ZeroDivisionError
+    assert eventually(lambda: not footprint.left())
+    assert not lab.running
+
+
+def test_a_lab_that_fails_to_start_leaves_nothing(labs_work: None, write: Callable[[str], Path]) -> None:
+    path = write("""
+        nodes:
+          a:
+            kind: linux
+            exec: [sh -c 'setsid sleep 4804 & exit 1']
+          b: {kind: linux}
+    """)
+    before = set(children(os.getpid()))
+    with pytest.raises(LabError, match="exit status 1"):
+        Lab(path).up()
+    assert eventually(lambda: set(children(os.getpid())) <= before)
+    assert not [pid for pid in pids() if b"sleep\x004804" in _command_line(pid)]
+
+
+def test_a_lab_that_lost_its_supervisor_says_so(labs_work: None) -> None:
+    with Lab("06-icmp") as lab:
+        assert lab._session
+        running = lab["h1"].popen("sleep 4805")
+        os.kill(children(lab._session._process.pid)[0], signal.SIGKILL)
+        assert eventually(lambda: not lab.running)
+        with pytest.raises(LabError, match=r"is down; start it again with lab.up\(\)"):
+            lab["h1"].run("true")
+        assert running.wait(10) == -9
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
