@@ -1,0 +1,399 @@
+"""Exercises 6.4 and 6.5: a traceroute that decides and does not wait, and what its answers say about the path.
+
+The cases of 6.4 are lists of steps with times that are multiples of 1/64 s, which floats hold exactly, so that "just
+in time" and "too late" are what they say.  Most are made by letting the reference run while somebody answers,
+is silent, answers twice, or too late.  The step `walk` puts the machine into a simulation with routers.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import strategies as st
+
+from netlib.exercises.icmp_path import PROHIBITED, Hops, Traceroute, read_path, walk
+from netlib.grading import Exercise, Mistake, NotImplementedYet, StatefulExercise
+from netlib.grading.outcome import raised_part
+from netlib.internet.icmp import RateLimit
+from netlib.worlds.simulation import Simulation
+
+TICK = 1 / 64  # seconds
+STUCK = "the machine was asked 500 times and is still not done"
+Step = tuple[Any, ...]
+
+
+# ---- 6.4 ------------------------------------------------------------------------------------------------------
+
+
+class Impatient:
+    """Counts how often a machine is asked, so that one that is never done ends all the same."""
+
+    def __init__(self, machine: Any) -> None:
+        self.machine, self.asked = machine, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.machine, name)
+
+    def poll(self, now: float) -> Any:
+        self.asked += 1
+        if self.asked > 500:
+            raise RuntimeError(STUCK)
+        return self.machine.poll(now)
+
+
+def in_simulation(machine: Any, routers: int, silent: list[int], lost: list[int], cut: int | None) -> list[Any]:
+    """The addresses that `machine` finds behind so many routers; a star for silence.
+
+    The routers in `silent` send no reports; the frames with the numbers in `lost` never leave the first host;
+    the router `cut` has no route to the destination.
+    """
+    sim = Simulation(seed=1)
+    hosts = [sim.host("h1"), *(sim.router(f"r{n}") for n in range(1, routers + 1)), sim.host("h2")]
+    for n, (left, right) in enumerate(pairwise(hosts), 1):
+        drop = {number + 1 for number in lost} if n == 1 else set()  # the first frame asks for the MAC address
+        sim.link((left, f"10.0.{n}.1/24"), (right, f"10.0.{n}.2/24"), delay=0.01, drop=drop)
+    for n, host in enumerate(hosts, 1):
+        if n - 1 in silent:
+            host.internet.reports = RateLimit(0, 0)
+        if n <= routers and n - 1 != cut:
+            host.add_route(f"10.0.{routers + 1}.0/24", via=f"10.0.{n}.2")
+        if n > 2:
+            host.add_route("10.0.1.0/24", via=f"10.0.{n - 1}.1")
+    sim.run(walk(hosts[0], f"10.0.{routers + 1}.2", Impatient(machine)))
+    return [[answer[0] if answer else "*" for answer in hop] for hop in machine.hops]
+
+
+class StepsAndWalks(StatefulExercise):
+    """Steps as ever; what `reply` returns does not matter, and ("walk", ...) puts the machine into a simulation."""
+
+    def attempt(self, student: Callable[..., Any], case: Any) -> list[list[Any]]:
+        log: list[list[Any]] = []
+        made: Any = None
+        for method, *args in case:
+            try:
+                if method == "new":
+                    made = student(*args)
+                    log.append(["returned", None])
+                elif method == "walk":
+                    log.append(["returned", in_simulation(made, *args)])
+                else:
+                    thing = getattr(made, method)
+                    value = thing(*args) if callable(thing) else thing
+                    log.append(["returned", None if method == "reply" else value])
+            except NotImplementedYet:
+                raise
+            except Exception as error:
+                log.append(["raised", raised_part(error)])
+                if made is None:
+                    break
+        return log
+
+
+def loose(value: Any) -> Any:
+    """Lists and tuples alike."""
+    return [loose(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def same_but_for_brackets(expected: Any, got: Any) -> bool:
+    if isinstance(expected, bool) or expected is None:
+        return expected is got
+    return bool(loose(expected) == loose(got))
+
+
+ROUTER, TARGET = "10.0.2.2", "10.0.4.2"
+# What happens to the probe that is out, and when, counted in ticks; "edge" is its deadline
+answers = st.tuples(
+    st.sampled_from(["answer", "answer", "answer", "end", "end", "noise", "previous", "unknown", "twice", "silence"]),
+    st.sampled_from([1, 16, 63]),
+    st.sampled_from(["soon", "soon", "soon", "last tick", "edge", "late"]),
+)
+KINDS = {"answer": (ROUTER, 11, 0), "end": (TARGET, 3, 3), "noise": (ROUTER, 5, 1)}
+
+
+def story(max_hops: int, tries: int, timeout: float, events: list[tuple[str, int, str]]) -> list[Step]:
+    """The steps of one traceroute: the reference runs, `events` happen to its probes, silence is what is left."""
+    steps: list[Step] = [("new", max_hops, tries, timeout)]
+    machine, now, number = Traceroute(max_hops, tries, timeout), 0.0, -1
+
+    def poll() -> None:
+        nonlocal number
+        steps.append(("poll", now))
+        probe = machine.poll(now)
+        number = probe[0] if probe else number
+        if machine.done:
+            steps.append(("done",))
+
+    def answered(which: int, kind: tuple[str, int, int]) -> None:
+        steps.append(("reply", which, *kind, now))
+        machine.reply(which, *kind, now)
+
+    poll()
+    for event, ticks, when in [*events, *[("silence", 1, "edge")] * (max_hops * tries)]:
+        due = machine.deadline()
+        if machine.done or due is None:
+            break
+        now = {"soon": min(now + ticks * TICK, due), "last tick": due - TICK, "edge": due, "late": due + TICK}[when]
+        now = max(now, steps[-1][-1] if steps[-1][0] in ("poll", "reply") else now)
+        if event == "previous":
+            answered(max(0, number - 1), KINDS["end"])
+        elif event == "unknown":
+            answered(number + 7, KINDS["end"])
+        elif event == "twice":
+            answered(number, KINDS["answer"])
+            answered(number, KINDS["end"])
+        elif event != "silence":
+            answered(number, KINDS[event])
+        poll()
+        if machine.sent is not None and event in ("noise", "unknown", "silence"):
+            steps.append(("deadline",))
+    return [*steps, ("poll", now + 10 * timeout), ("done",), ("hops",)] if machine.done else steps
+
+
+stories = st.builds(story, st.integers(1, 4), st.integers(1, 3), st.sampled_from([1.0, 0.5, 3.0]),
+                    st.lists(answers, max_size=8))  # fmt: skip
+
+
+def ended(kind: tuple[str, int, int]) -> list[Step]:
+    return [("new", 4, 1, 1.0), ("poll", 0.0), ("reply", 0, *kind, 0.25), ("poll", 0.25), ("done",), ("hops",)]
+
+
+PASSED, ENDED, LOST = ("answer", 16, "soon"), ("end", 16, "soon"), ("silence", 1, "edge")
+FIRST = [("new", 3, 1, 1.0), ("poll", 0.0)]
+PINNED: dict[str, list[Step]] = {
+    "the first probe": FIRST,
+    "one probe at a time": [*FIRST, ("poll", 0.0), ("poll", 0.5)],
+    "a tick before its time is over": [*FIRST, ("deadline",), ("poll", 1 - TICK)],
+    "its time is over": [*FIRST, ("poll", 1.0), ("deadline",)],
+    "the next one, as soon as there is an answer": [
+        *FIRST, ("reply", 0, ROUTER, 11, 0, 0.25), ("poll", 0.25), ("deadline",)],
+    "an echo reply is the end": ended((TARGET, 0, 0)),
+    "port unreachable is the end": ended((TARGET, 3, 3)),
+    "host unreachable is the end, whoever says so": ended((ROUTER, 3, 1)),
+    "three probes for each TTL": story(2, 3, 1.0, [PASSED] * 6),
+    "all the tries, also at the end": story(4, 3, 1.0, [ENDED] * 3),
+    "one of the last three was lost": story(4, 3, 1.0, [LOST, ENDED, LOST]),
+    "a hop that never answers": story(3, 2, 1.0, [LOST] * 2 + [PASSED] * 2 + [ENDED] * 2),
+    "nobody ever answers": story(3, 2, 1.0, []),
+    "an answer a tick before the end": story(2, 1, 1.0, [("answer", 1, "last tick"), ("end", 1, "soon")]),
+    "an answer at the end is too late": story(2, 1, 1.0, [("answer", 1, "edge"), ("end", 1, "soon")]),
+    "an answer after the end": story(2, 1, 1.0, [("answer", 1, "late"), ("end", 1, "soon")]),
+    "the same answer twice": story(2, 2, 1.0, [("twice", 16, "soon"), ("previous", 1, "soon"), PASSED]),
+    "the answer to a probe that was given up": story(3, 1, 1.0, [LOST, ("previous", 16, "soon")]),
+    "an answer to a probe that was never sent": story(2, 1, 1.0, [("unknown", 16, "soon"), PASSED]),
+    "a redirect is no answer": story(2, 1, 1.0, [("noise", 16, "soon"), PASSED]),
+    "in a simulation": [("new", 8, 3, 1.0), ("walk", 3, [], [], None)],
+    "in a simulation, with a silent router": [("new", 8, 2, 1.0), ("walk", 3, [2], [], None)],
+    "in a simulation, with losses": [("new", 8, 3, 1.0), ("walk", 2, [], [2, 5, 7], None)],
+    "in a simulation, with no route at the second router": [("new", 8, 2, 1.0), ("walk", 3, [], [], 2)],
+    "in a simulation, too far away": [("new", 2, 1, 0.5), ("walk", 4, [], [1], None)],
+}  # fmt: skip
+
+
+class StopsAtFirstAnswer(Traceroute):
+    """The final answer ends it at once, whatever probes the TTL has left."""
+
+    @property
+    def done(self) -> bool:
+        last = self.answers[-1] if self.answers else None
+        return super().done or bool(last and last[1] in (0, 3))
+
+
+class TakesLateAnswers(Traceroute):
+    def reply(self, number: int, source: str, type: int, code: int, now: float) -> None:
+        if self.sent is not None and number == len(self.answers) and type not in (4, 5):
+            self.close((source, type, code, now - self.sent))
+
+
+class TakesAnyNumber(Traceroute):
+    def reply(self, number: int, source: str, type: int, code: int, now: float) -> None:
+        super().reply(len(self.answers), source, type, code, now)
+
+
+class WaitsATickTooLong(Traceroute):
+    def poll(self, now: float) -> tuple[int, int] | None:
+        due = self.deadline()
+        return None if due is not None and now == due else super().poll(now)
+
+
+class EndsOnlyAtPort(Traceroute):
+    @property
+    def done(self) -> bool:
+        whole = bool(self.answers) and not len(self.answers) % self.tries
+        ends = whole and any(answer and answer[1] == 3 and answer[2] == 3 for answer in self.hops[-1])
+        return whole and (len(self.hops) >= self.max_hops or ends)
+
+
+class SilenceIsNoEntry(Traceroute):
+    @property
+    def hops(self) -> Hops:
+        return [[answer for answer in hop if answer] for hop in super().hops]
+
+
+def why_steps(case: Any) -> str:
+    if case[-1][0] == "walk":
+        _, routers, silent, lost, cut = case[-1]
+        told = [f"{routers} routers and the destination behind them"]
+        told += [f"router {n} sends no reports" for n in silent]
+        told += [f"frame number {n} is lost at the start" for n in lost]
+        told += [f"router {cut} has no route to the destination"] if cut else []
+        return f"In this simulation there are {'; '.join(told)}."
+    return "One probe is out at a time; it is over when it is answered, or at its deadline."
+
+
+TRACEROUTE = StepsAndWalks(
+    number="6.4",
+    name="Traceroute",
+    points=6,
+    summary="When to send which probe, when to give one up, and when to stop.",
+    signature="Traceroute(max_hops: int = 30, tries: int = 3, timeout: float = 1.0)",
+    rfc="RFC 792, time exceeded; RFC 1122 sections 3.2.2.1 and 3.2.2.4",
+    reference=Traceroute,
+    equal=same_but_for_brackets,
+    inputs=stories,
+    pinned=PINNED,
+    mistakes=[
+        Mistake("It looks as if the first final answer ends it: the TTL's other tries are still to be sent.",
+                StopsAtFirstAnswer),
+        Mistake("It looks as if an answer counts however late it comes: at the deadline its time is over.",
+                TakesLateAnswers),
+        Mistake("It looks as if any answer is taken for the probe that is out: compare its number.", TakesAnyNumber),
+        Mistake("It looks as if the time is over after the deadline: it is over at the deadline (>=, not >).",
+                WaitsATickTooLong),
+        Mistake("It looks as if only port unreachable is an end: any 3 is one, and so is an echo reply (0).",
+                EndsOnlyAtPort),
+        Mistake("It looks as if silence leaves no trace: a probe that was given up is a None in its hop.",
+                SilenceIsNoEntry),
+    ],
+    without=("netlib.apps.traceroute", "netlib.exercises"),
+    why=why_steps,
+    examples=150,
+)  # fmt: skip
+
+
+# ---- 6.5 ------------------------------------------------------------------------------------------------------
+
+ROUTERS = [f"10.0.{n}.1" for n in range(1, 6)]
+
+
+def answer_from(source: str, type: int = 11, code: int = 0) -> tuple[str, int, int, float]:
+    return source, type, code, 0.25
+
+
+one_answer = st.one_of(
+    st.none(),
+    st.builds(answer_from, st.sampled_from(ROUTERS)),
+    st.builds(answer_from, st.sampled_from(ROUTERS)),
+)
+last_answer = st.one_of(
+    st.none(),
+    st.builds(answer_from, st.sampled_from(ROUTERS)),
+    st.builds(answer_from, st.just(TARGET), st.sampled_from([0]), st.just(0)),
+    st.builds(answer_from, st.just(TARGET), st.just(3), st.sampled_from([3, 3, 2, 13])),
+    st.builds(answer_from, st.sampled_from(ROUTERS), st.just(3), st.sampled_from([0, 1, 3, 4, 9, 10, 13])),
+)
+hop_lists = st.builds(
+    lambda middle, last: [*middle, last],
+    st.lists(st.one_of(st.lists(one_answer, min_size=1, max_size=3), st.just([None, None])), max_size=5),
+    st.lists(last_answer, min_size=1, max_size=3),
+)
+
+
+def along(*words: str) -> Hops:
+    """A path in short: "r1", "*", "r2 r3" for several, "r2!1" for unreachable 1, "end" for the destination."""
+
+    def one(word: str) -> tuple[str, int, int, float] | None:
+        if word == "*":
+            return None
+        name, _, code = word.partition("!")
+        source = TARGET if name == "end" else ROUTERS[int(name[1:]) - 1]
+        if code:
+            return answer_from(source, 3, int(code))
+        return answer_from(source, 3, 3) if name == "end" else answer_from(source)
+
+    return [[one(word) for word in hop.split()] for hop in words]
+
+
+def why_path(args: Any) -> str:
+    hops, destination = args
+    right = read_path(hops, destination)
+    end, ttl = right["end"], right["ttl"]
+    return {
+        "reached": f"The destination itself answers, first at TTL {ttl}.",
+        "unreachable": f"At TTL {ttl} somebody on the way says unreachable, code {right['code']}.",
+        "filtered": f"At TTL {ttl} somebody says prohibited: code {right['code']}.",
+        "loop": f"At TTL {ttl} an address answers that has answered two or more hops before.",
+        "silent": f"The last TTL got no answer at all; TTL {ttl} was the last that did." if ttl else "Nobody answered.",
+        "unfinished": f"A router still answers at TTL {ttl}, the last that was tried.",
+    }[str(end)]
+
+
+def wrong_path(hops: Hops, destination: str, *, far: int = 2, any_unreachable: bool = True, prohibited: bool = True,
+               only_first: bool = False, source: bool = True, late: bool = False) -> dict[str, Any]:  # fmt: skip
+    """The ways to get it wrong, by keyword."""
+    path = [list(dict.fromkeys(answer[0] for answer in hop if answer)) for hop in hops]
+    if only_first:
+        path = [known[:1] for known in path]
+    answers = [(ttl, answer) for ttl, hop in enumerate(hops, 1) for answer in hop if answer]
+    result: dict[str, Any] = {"path": path, "end": "unfinished", "ttl": len(hops), "code": None}
+    reached = [ttl for ttl, answer in answers if (answer[0] == destination if source else answer[1:3] == (3, 3))]
+    refused = [(ttl, answer[2]) for ttl, answer in answers if answer[1] == 3]
+    first: dict[str, int] = {}
+    loops = [ttl for ttl, answer in answers if ttl - first.setdefault(answer[0], ttl) >= far]
+    if reached:
+        return result | {"end": "reached", "ttl": len(hops) if late else reached[0]}
+    if refused and any_unreachable:
+        ttl, code = refused[0]
+        end = "filtered" if prohibited and code in PROHIBITED else "unreachable"
+        return result | {"end": end, "ttl": ttl, "code": code}
+    if loops:
+        return result | {"end": "loop", "ttl": loops[0]}
+    if not path[-1]:
+        return result | {"end": "silent", "ttl": max((ttl for ttl, _ in answers), default=0)}
+    return result
+
+
+READ_PATH = Exercise(
+    number="6.5",
+    name="read_path",
+    points=4,
+    summary="What the answers say about the path, and how it ends.",
+    signature="read_path(hops: list, destination: str) -> dict",
+    rfc="RFC 792; RFC 1812 section 5.2.7.1",
+    reference=read_path,
+    inputs=st.tuples(hop_lists, st.just(TARGET)),
+    pinned={
+        "all is well": (along("r1", "r2", "end"), TARGET),
+        "three stars in the middle": (along("r1 r1", "* *", "end end"), TARGET),
+        "two routers share the load": (along("r1 r1 r1", "r2 r3 r2", "end * end"), TARGET),
+        "a star among answers": (along("* r1", "end *"), TARGET),
+        "a traceroute that sent ahead": (along("r1", "end", "end"), TARGET),
+        "silence to the end": (along("r1", "r2", "*", "*"), TARGET),
+        "nobody at all": (along("*", "*"), TARGET),
+        "a router knows no way": (along("r1", "r2!0"), TARGET),
+        "a host that is not there": (along("r1", "* r2!1"), TARGET),
+        "a firewall that says so": (along("r1", "r2!13"), TARGET),
+        "a firewall that pretends to be the destination's port": (along("r1", "r2!3"), TARGET),
+        "the destination's own firewall": (along("r1", "end!13"), TARGET),
+        "an echo reply": ([[answer_from(ROUTERS[0])], [answer_from(TARGET, 0, 0)]], TARGET),
+        "a loop": (along("r1", "r2", "r3", "r2", "r3"), TARGET),
+        "a loop, then silence": (along("r1", "r2", "r1", "*"), TARGET),
+        "twice in a row is no loop": (along("r1", "r1", "r2"), TARGET),
+        "once more, and the destination": (along("r1", "r2", "r1", "end"), TARGET),
+        "a hop refuses, another goes on": (along("r1", "r2!1 r3", "end"), TARGET),
+        "max_hops was too small": (along("r1", "r2"), TARGET),
+    },
+    mistakes=[
+        Mistake("It looks as if the first answer alone stands for its hop: load balancing gives several.",
+                lambda hops, destination: wrong_path(hops, destination, only_first=True)),
+        Mistake("It looks as if port unreachable means reached, whoever sent it: a firewall can send it too.",
+                lambda hops, destination: wrong_path(hops, destination, source=False)),
+        Mistake("It looks as if the prohibited codes (9, 10, 13) are read as plain unreachable.",
+                lambda hops, destination: wrong_path(hops, destination, prohibited=False)),
+        Mistake("It looks as if the same address twice in a row is read as a loop.",
+                lambda hops, destination: wrong_path(hops, destination, far=1)),
+        Mistake("It looks as if type 3 from a router is not looked for.",
+                lambda hops, destination: wrong_path(hops, destination, any_unreachable=False)),
+    ],
+    without=("netlib.apps", "netlib.exercises"),
+    why=why_path,
+)  # fmt: skip
