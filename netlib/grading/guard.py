@@ -10,13 +10,15 @@ comparison of objects (`__init__`, `__eq__` and the like) are never counted: an 
 do.  Copied source text is a new function: no guard can tell it from the student's own.
 """
 
+import contextlib
 import functools
 import importlib
 import inspect
+import pkgutil
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 HARMLESS = frozenset(
@@ -60,6 +62,8 @@ class Guard:
         if inspect.ismodule(thing):
             for folder in getattr(thing, "__path__", ()):
                 self.folders[folder.rstrip("/\\") + "/"] = name
+                for inner in inner_modules(name, folder):
+                    self.add(inner, inner.__name__)
             if thing.__file__ and not hasattr(thing, "__path__"):
                 self.files[thing.__file__] = name
             for member_name, member in list(vars(thing).items()):
@@ -125,10 +129,8 @@ class Guard:
             return ""
         if code.co_filename in self.files:
             return f"{self.files[code.co_filename]}.{code.co_qualname}"
-        packages = list(self.folders.values())
-        written = any(code.co_filename.startswith(folder) for folder in self.folders)
-        compiled = code.co_filename.startswith("<") and any(f"{module}.".startswith(f"{name}.") for name in packages)
-        return f"{module}.{code.co_qualname}" if written or compiled else ""
+        listed = any(code.co_filename.startswith(folder) for folder in self.folders)
+        return f"{module}.{code.co_qualname}" if listed else ""
 
     def record(self, name: str) -> None:
         if name not in self.called and len(self.called) < MAX_RECORDED:
@@ -237,6 +239,17 @@ def codes_of(thing: Any) -> list[CodeType]:
         if isinstance(code, CodeType):
             found.append(code)
         todo += [getattr(item, name, None) for name in ("__func__", "__wrapped__", "fget", "fset", "func")]
+    return found
+
+
+@functools.cache
+def inner_modules(package: str, folder: str) -> list[ModuleType]:
+    """The modules in a package's folder, and its packages that are loaded."""
+    found = []
+    for item in pkgutil.iter_modules([folder], f"{package}."):
+        if not item.ispkg or item.name in sys.modules:
+            with contextlib.suppress(ImportError):
+                found.append(importlib.import_module(item.name))
     return found
 
 

@@ -25,7 +25,7 @@ from netlib.grading.words import source
 SHRINKING = 5.0  # seconds at most
 HANG_LIMIT = 0.3  # seconds a call, once one has hung
 ROUNDS = 8
-OBSERVED = 60  # outcomes kept for the guess at the cause
+OBSERVED = 60  # right outcomes kept, beside all wrong ones, for the guess at the cause
 
 
 @dataclass
@@ -167,9 +167,8 @@ class Search:
         if outcome.kind == "hung":
             sandbox.call_limit = min(sandbox.call_limit, HANG_LIMIT)
         problem = self.verdicts[key] = self.exercise.problem(key, outcome)
-        if len(self.observed) >= OBSERVED and problem is None:
-            self.observed.pop(next(iter(self.observed)))
-        self.observed[key] = outcome
+        if problem or len(self.observed) < OBSERVED:
+            self.observed[key] = outcome
         return problem
 
     def confirm(self, found: Counterexample) -> Counterexample:

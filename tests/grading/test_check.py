@@ -12,9 +12,15 @@ import pytest
 from grading import toys
 from hypothesis import strategies as st
 
-from netlib.grading import CheckFailed, Exercise, NotImplementedYet, check, exercise, grade, register
+from netlib.grading import CheckFailed, Exercise, NotImplementedYet, Scenario, check, exercise, grade, register
 from netlib.grading.check import CHECK_SEED, GRADE_SEED
 from netlib.grading.search import Search
+from netlib.wire.address import IPv4Address
+from netlib.wire.icmp import ICMPEcho
+from netlib.wire.ipv4 import IPv4Packet
+from netlib.wire.packet import stack
+
+A, B = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
 
 
 def right(data):
@@ -399,6 +405,42 @@ def test_html_is_balanced_plain_and_escaped(answer):
     assert tags.open == []
     assert tags.seen <= {"div", "p", "strong", "dl", "dt", "dd", "pre"}
     assert "✗" in page
+
+
+def test_html_shows_bytes_side_by_side_and_stays_balanced():
+    page = check("0.2", lambda kind, code, payload: bytes(4))._repr_html_()
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert "Side by side" in page and "checksum" in page
+    assert not tags.seen & {"script", "svg", "iframe"}
+
+
+def test_a_mistake_is_told_also_after_many_right_answers():
+    pinned = [(number,) for number in range(100)]  # more than the right answers that are kept for the guess
+    register(Exercise(number="0.62", name="same", points=1, reference=lambda n: n, pinned=pinned))
+    assert part(check("0.62", lambda n: n if n < 99 else 0), "To see it again") == "same(99)"
+
+
+def echoed(student):
+    """A request and the student's reply on the wire, as IP packets."""
+    request = stack(IPv4Packet(source=A, destination=B), ICMPEcho(type=8, identifier=1, sequence=2))
+    reply = student(request)
+    return {"right": reply[20] == 0, "captures": {"a": [(0.0, request), (0.01, reply)]}, "link": "ip"}
+
+
+def test_an_exchange_is_drawn_where_there_are_captures():
+    register(
+        Scenario(number="0.61", name="echo", points=1, run=echoed, pinned=[()], properties={"it replies": replied})
+    )
+    report = check("0.61", lambda request: request)
+    assert "10.0.0.1" in part(report, "The exchange")
+    assert 'alt="' in report._repr_html_()
+    assert "captures" not in part(report, "What came of it")
+
+
+def replied(args, outcome):
+    return outcome["right"]
 
 
 def test_rejecting_exercises_and_judges_need_something_to_judge_by():

@@ -187,6 +187,14 @@ def test_netlibs_methods_are_noticed_also_through_subclasses(answer):
     assert "your answer called netlib.wire." in report.message
 
 
+def test_code_that_the_header_declaration_compiles_is_noticed():
+    data = packets_of(0).build()
+    for listed in ("netlib.wire", "netlib.wire.ipv4", "netlib.wire.ipv4.IPv4Packet.parse_header"):
+        with Guard([listed], ["netlib.wire.address"]) as guard:
+            IPv4Packet.parse_header(data)
+        assert any("IPv4Packet.parse_header" in name for name in guard.called), listed
+
+
 def test_building_a_packet_object_and_reading_its_fields_is_allowed():
     def built(packet):
         IPv4Packet(ttl=packet.ttl, payload=packet.payload) == packet  # noqa: B015
