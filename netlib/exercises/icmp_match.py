@@ -20,7 +20,6 @@ from netlib.wire.udp import UDPDatagram
 ERROR_TYPES = frozenset(ERRORS)
 
 
-
 def match_by(message: bytes, probes: list[bytes], *, fixed: bool = False, ports: slice = slice(0, 4),
              addresses: slice = slice(12, 20), protocol: bool = True, types: frozenset[int] = ERROR_TYPES,
              reply: bool = True, quoted_reply: bool = False) -> int | None:  # fmt: skip

@@ -301,4 +301,3 @@ ICMP_ERROR = Exercise(
     why=why_error,
     like=ICMPTimeExceeded,
 )  # fmt: skip
-

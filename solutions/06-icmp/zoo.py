@@ -89,7 +89,7 @@ def reply_sequence_plus_one(request):
 
 
 def reply_dies_on_short(request):
-    kind, code, _, identifier, sequence = struct.unpack_from("!BBHHH", request)
+    kind, _code, _, _identifier, _sequence = struct.unpack_from("!BBHHH", request)
     return sealed(b"\0" + request[1:]) if kind == 8 and not checksum(request) else None
 
 
@@ -255,17 +255,24 @@ def right_match_by_key(message, probes):
     return known.get(quote[9:10] + quote[12:20] + (body[:2] + body[4:8] if quote[9] == 1 else body[:4]))
 
 
-def match_variant(fixed=False, protocol=True, source=True, destination=True, ports=(0, 4), echo=True, kinds=(3, 4, 5, 11, 12),
-                  request=True, least=8, reply_kind=0):
+def match_variant(
+    fixed=False,
+    protocol=True,
+    source=True,
+    destination=True,
+    ports=(0, 4),
+    echo=True,
+    kinds=(3, 4, 5, 11, 12),
+    request=True,
+    least=8,
+    reply_kind=0,
+):
     """`right_match` with one thing left out."""
 
     def marks(packet):
         start = 20 if fixed else (packet[0] & 15) * 4
         body = packet[start : start + 8]
-        if packet[9] == 1:
-            mark = (body[:1] if request else b"") + body[4:8]
-        else:
-            mark = body[slice(*ports)]
+        mark = (body[:1] if request else b"") + body[4:8] if packet[9] == 1 else body[slice(*ports)]
         return packet[9] if protocol else 0, packet[12:16] if source else 0, packet[16:20] if destination else 0, mark
 
     def match(message, probes):
@@ -276,9 +283,9 @@ def match_variant(fixed=False, protocol=True, source=True, destination=True, por
             if echo and message[0] == reply_kind and probe[9] == 1 and probe[start + 4 : start + 8] == message[4:8]:
                 return index
             quote = message[8:]
-            if message[0] in kinds and len(quote) >= 20 and len(quote) >= (quote[0] & 15) * 4 + least:
-                if marks(quote) == marks(probe):
-                    return index
+            whole = len(quote) >= 20 and len(quote) >= (quote[0] & 15) * 4 + least
+            if message[0] in kinds and whole and marks(quote) == marks(probe):
+                return index
         return None
 
     return match
@@ -449,9 +456,7 @@ class OnlyPortUnreachable(RightPlain):
     def finish(self, answer):
         super().finish(answer)
         whole = len(self.hops[-1]) == self.tries
-        self.done = whole and (
-            any(a and a[1:3] == (3, 3) for a in self.hops[-1]) or len(self.hops) == self.max_hops
-        )
+        self.done = whole and (any(a and a[1:3] == (3, 3) for a in self.hops[-1]) or len(self.hops) == self.max_hops)
 
 
 class EchoReplyForgotten(RightPlain):
@@ -579,7 +584,12 @@ def right_path(hops, destination):
             return {"path": path, "end": "loop", "ttl": ttl, "code": None}
     if path[-1]:
         return {"path": path, "end": "unfinished", "ttl": len(path), "code": None}
-    return {"path": path, "end": "silent", "ttl": max([n for n, seen in enumerate(path, 1) if seen] or [0]), "code": None}
+    return {
+        "path": path,
+        "end": "silent",
+        "ttl": max([n for n, seen in enumerate(path, 1) if seen] or [0]),
+        "code": None,
+    }
 
 
 def right_path_flat(hops, destination):
