@@ -67,7 +67,7 @@ class Guard:
             if thing.__file__ and not hasattr(thing, "__path__"):
                 self.files[thing.__file__] = name
             for member_name, member in list(vars(thing).items()):
-                if getattr(member, "__module__", None) == thing.__name__ or inspect.isbuiltin(member):
+                if getattr(member, "__module__", None) == thing.__name__ or is_own_builtin(thing, member):
                     self.add(member, f"{name}.{member_name}")
         elif inspect.isclass(thing):
             for member_name, member in list(vars(thing).items()):
@@ -240,6 +240,12 @@ def codes_of(thing: Any) -> list[CodeType]:
             found.append(code)
         todo += [getattr(item, name, None) for name in ("__func__", "__wrapped__", "fget", "fset", "func")]
     return found
+
+
+def is_own_builtin(module: ModuleType, member: Any) -> bool:
+    """Whether a function written in C is this module's own (struct.pack is _struct's), not imported from elsewhere."""
+    home = str(getattr(member, "__module__", "")).lstrip("_")
+    return inspect.isbuiltin(member) and home.split(".")[0] == module.__name__.split(".")[0]
 
 
 @functools.cache
