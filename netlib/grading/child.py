@@ -17,6 +17,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -90,12 +91,14 @@ class Child:
         self.requests = requests
         self.replies = replies
         self.printed = Printed(self.flooded)
+        self.busy_from = 0.0  # CPU seconds
 
     def run(self) -> None:
         self.settle_in()
         while header := self.read(64):
             length, limit = json.loads(header)
             case = self.read(length)
+            self.busy_from = time.process_time() + limit / 2
             signal.setitimer(signal.ITIMER_REAL, limit)
             answer = attempt(self.target, case, self.guard, self.printed)
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -148,7 +151,8 @@ class Child:
             frames.append((frame.f_code.co_filename, frame.f_lineno))
             frame = frame.f_back
         line, source = own_line(frames)
-        self.leave({"kind": "hung", "line": line, "source": source, **printed_part(self.printed)})
+        where = {"line": line, "source": source, "busy": time.process_time() >= self.busy_from}
+        self.leave({"kind": "hung", **where, **printed_part(self.printed)})
 
     def flooded(self) -> None:
         self.guard.stop()

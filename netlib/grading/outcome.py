@@ -53,6 +53,7 @@ class Outcome:
     printed: str = ""
     printed_more: bool = False
     called: tuple[str, ...] = field(default=())
+    busy: bool = True  # of what hung: it computed; if not, it waited, or the machine had no time for it
 
 
 def raised_part(error: BaseException) -> dict[str, Any]:
@@ -97,6 +98,7 @@ def outcome_of(answer: dict[str, Any]) -> Outcome:
         printed=str(answer.get("printed", ""))[:PRINTED_SHOWN],
         printed_more=bool(answer.get("printed_more")),
         called=called,
+        busy=bool(answer.get("busy", True)),
     )
 
 

@@ -69,6 +69,7 @@ class Search:
         self.best: Counterexample | None = None
         self.shrinking_since: float | None = None
         self.slow: Problem | None = None
+        self.hung: Counterexample | None = None  # the first that hung, with the full time
 
     def sandbox(self) -> Sandbox:
         guard = self.exercise.guard()
@@ -162,11 +163,14 @@ class Search:
             self.slow = Problem("slow", detail)
             raise OutOfTime
         outcome = sandbox.call(key)
+        if outcome.kind == "hung" and not outcome.busy and self.hung is None:
+            outcome = sandbox.call(key)  # perhaps the machine was asleep, and not the answer
         if outcome.kind == "waiting" or outcome.called:
             raise Decided(outcome)
-        if outcome.kind == "hung":
-            sandbox.call_limit = min(sandbox.call_limit, HANG_LIMIT)
         problem = self.verdicts[key] = self.exercise.problem(key, outcome)
+        if outcome.kind == "hung" and problem and self.hung is None:
+            self.hung = Counterexample(pickle.loads(key), outcome, problem)
+            sandbox.call_limit = min(sandbox.call_limit, HANG_LIMIT)
         if problem or len(self.observed) < OBSERVED:
             self.observed[key] = outcome
         return problem
@@ -179,8 +183,10 @@ class Search:
         if outcome.called or outcome.kind == "waiting":
             return found
         problem = self.exercise.problem(key, outcome)
+        if problem is None and found.problem.kind == "hung":
+            return self.hung or found  # slow, but not endless: the one that had the full time is the one to show
         if problem is None:
-            found.remembers = found.problem.kind != "hung"
+            found.remembers = True
             return found
         return Counterexample(found.case, outcome, problem, found.label)
 

@@ -299,7 +299,8 @@ def test_printed_output_is_shown_up_to_a_bound():
 def test_a_process_that_an_answer_leaves_is_ended(tmp_path):
     def length(data):
         if os.fork() == 0:
-            (tmp_path / "pid").write_text(str(os.getpid()))
+            (tmp_path / "new").write_text(str(os.getpid()))
+            (tmp_path / "new").rename(tmp_path / "pid")
             time.sleep(3600)
         while not (tmp_path / "pid").exists():
             time.sleep(0.001)
@@ -328,7 +329,7 @@ def test_a_slow_answer_is_told_so():
     assert "is too slow" in report.message
 
 
-def test_the_stop_button_stops_the_check_and_leaves_nothing_behind():
+def test_the_stop_button_stops_the_check_and_leaves_nothing_behind(forked):
     def stop():
         time.sleep(0.15)
         os.kill(os.getpid(), signal.SIGINT)
@@ -338,8 +339,38 @@ def test_the_stop_button_stops_the_check_and_leaves_nothing_behind():
     with pytest.raises(KeyboardInterrupt):
         check("0.10", loops)
     thread.join()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    for pid in forked:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def test_an_answer_that_the_machine_held_up_is_asked_again(tmp_path):
+    def length(data):
+        if not (tmp_path / "asked").exists():
+            (tmp_path / "asked").write_text("once")
+            time.sleep(1)  # as if the machine had slept
+        return sum(1 for _ in data)
+
+    assert check("0.10", length).ok
+
+
+def test_an_answer_that_is_slow_on_large_inputs_is_shown_one_that_is_truly_slow():
+    def length(data):
+        size = sum(1 for _ in data)
+        end = time.monotonic() + (0.2 * size if size > 3 else 0)
+        while time.monotonic() < end:
+            pass
+        return size
+
+    register(
+        Exercise(
+            number="0.12", name="n", points=1, reference=len, call_limit=1.0, inputs=st.tuples(st.binary(max_size=9))
+        )
+    )
+    report = check("0.12", length)
+    assert report.cause == "hung"
+    shown = eval(report.story[-1].text, {"n": len, "bytes": bytes})
+    assert shown > 4  # 1 s and more; 4 bytes take 0.8 s, which is over the limit for shrinking only
 
 
 @pytest.mark.parametrize(

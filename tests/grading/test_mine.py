@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-
 from grading import toys
+
 from netlib.grading.mine import mine
 
 RIGHT = """\

@@ -39,6 +39,7 @@ CHECKSUM = Exercise(
         Mistake("It looks as if the sum is not complemented at the end.", not_complemented),
     ],
     without=("netlib.wire.checksum",),
+    call_limit=1.0,
     why=lambda args: f"The {len(args[0])} bytes are summed as 16-bit words, and the sum is complemented.",
 )
 
