@@ -34,7 +34,7 @@ def fragment(packet: bytes, mtu: int) -> list[bytes]:
     """
     if len(packet) <= mtu:
         return [packet]
-    whole = IPv4Packet.parse(packet)
+    whole = IPv4Packet.parse(packet, problems=[])  # each piece gets a checksum of its own, whatever this one is
     later = whole if not whole.options else replace(whole, options=copied(whole.options))
     room = (mtu - whole.header_length) // 8 * 8
     if room < 8:
