@@ -71,6 +71,8 @@ class Lab:
 
     def down(self) -> None:
         """End the lab and all that runs in it, and wait until it is gone. Captures keep what they have seen."""
+        if self._session is not None and self._session.owner != os.getpid():
+            return  # a fork of the notebook: what it has are copies, and the lab is not its own
         for attachment in list(self._attachments):
             attachment.stop()
         for capture in list(self._captures):

@@ -315,6 +315,7 @@ def test_an_exec_line_that_fails_is_named_with_its_line(
 
 def test_a_fork_of_the_notebook_cannot_use_or_end_the_lab(lab: Lab) -> None:
     read, write = os.pipe()
+    capture = lab.capture("h1:eth1")
     child = os.fork()
     if child == 0:
         try:
@@ -329,7 +330,8 @@ def test_a_fork_of_the_notebook_cannot_use_or_end_the_lab(lab: Lab) -> None:
     os.waitpid(child, 0)
     assert b"is a fork" in os.read(read, 200)
     os.close(read)
-    assert lab["h1"].run("true")
+    assert lab["h1"].run("ping -c 1 -W 5 10.0.1.1")
+    assert sum(ICMPEcho in packet for _, packet in capture.stop().packets) == 2
 
 
 def test_the_package_needs_only_the_standard_library_and_yaml() -> None:

@@ -48,10 +48,9 @@ def run(packets: socket.socket, file: int, orders_fd: int, limit: int) -> NoRetu
     poll.register(orders, select.POLLIN)
     while True:
         events = dict(poll.poll())
-        recorder.drain()
-        if orders.fileno() in events:
-            order = orders.recv(1)
-            recorder.drain()
+        order = orders.recv(1) if orders.fileno() in events else None
+        recorder.drain()  # after the order is read: all that was seen before it was given
+        if order is not None:
             with contextlib.suppress(OSError):
                 orders.send(STATISTICS.pack(recorder.written, recorder.lost))
             if not order:
