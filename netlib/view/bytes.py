@@ -60,7 +60,7 @@ def compare_bytes(expected: bytes, got: bytes, like: type[Header] | None = None)
         if not isinstance(value, bytes | bytearray | memoryview):
             raise TypeError(f"compare_bytes: {name} is {type(value).__name__}, not bytes")
     if like is not None:
-        walk.fields_in(like)
+        walk.need_header(like)
     return BytesComparison(bytes(expected), bytes(got), like)
 
 

@@ -25,7 +25,7 @@ from netlib.view.html import (
     text_table,
     text_width,
 )  # fmt: skip
-from netlib.view.sections import fields_in, label_of, shown
+from netlib.view.sections import label_of, need_header, shown
 from netlib.wire.header import Field, Header
 
 BIT = 23  # pixels
@@ -38,7 +38,9 @@ def header_picture(kind: type[Header] | Header, values: Header | None = None) ->
     if isinstance(kind, Header):
         values = values or kind
         kind = type(values)
-    fields_in(kind)
+    need_header(kind)
+    if not hasattr(kind, "fields"):
+        raise TypeError(f"{kind.__name__} has no header of its own: give one of its kinds, such as ICMPEcho")
     return HeaderPicture(kind, values)
 
 

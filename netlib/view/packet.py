@@ -81,7 +81,7 @@ def show(
             found, problems = walk.of_packet(decoded), list(decoded.problems)
             title = title or decoded.summary()
         else:
-            walk.fields_in(like)
+            walk.need_header(like)
             found, problems = walk.of_bytes(data, like), walk.problems_of(data, like)
             title = title or f"{walk.label_of(like)} in bytes"
     else:
@@ -230,7 +230,7 @@ class PacketView(View):
                 pair = f"{self.data[i]:02x}" if i in keep else "  "
                 line += (f"[{pair}]" if i in keep and i in self.marks else f" {pair} ") if self.marks else f" {pair}"
                 text += (chr(self.data[i]) if 32 <= self.data[i] < 127 else ".") if i in keep else " "
-            lines.append(f"{line.ljust(72 if self.marks else 56)}  {text}".rstrip())
+            lines.append(f"{line.ljust(71 if self.marks else 55)}  {text}".rstrip())
         if len(keep) < len(whole):
             lines.append(f"       ... {len(whole) - len(keep)} more bytes are not shown")
         return lines

@@ -16,7 +16,7 @@ from typing import Any
 from netlib.wire.arp import ARPPacket
 from netlib.wire.errors import WireError
 from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, EthernetFrame
-from netlib.wire.header import Field, Header
+from netlib.wire.header import Header
 from netlib.wire.icmp import ICMPError, ICMPMessage, ICMPUnknown
 from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
 from netlib.wire.options import END, NOP
@@ -263,9 +263,7 @@ def problems_of(data: bytes, like: type[Header]) -> list[WireError]:
     return []
 
 
-def fields_in(kind: type[Header]) -> tuple[Field, ...]:
-    """The declared fields, or a clear error where `kind` is no header class."""
-    fields = getattr(kind, "fields", None)
-    if not isinstance(fields, tuple):
+def need_header(kind: type[Header]) -> None:
+    """A clear error where `kind` is no header class."""
+    if not (isinstance(kind, type) and issubclass(kind, Header)):
         raise TypeError(f"{kind!r:.80} is not a header class: give one such as IPv4Packet")
-    return fields

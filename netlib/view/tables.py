@@ -10,7 +10,7 @@ this kernel does, side by side.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from netlib.view.html import BAD, CARD, View, escape, html_table, text_table
+from netlib.view.html import BAD, CARD, View, escape, html_table, text_table, visible
 
 CLAIM_COLUMNS = ("Claim", "RFC", "netlib", "This kernel")
 VERDICTS = {True: "✓ holds", False: "✗ does not hold", None: "not tried here"}
@@ -36,7 +36,7 @@ class Table(View):
 
     def __str__(self) -> str:
         body = text_table(self.rows, self.columns)
-        return f"{self.caption}\n{body}" if self.caption else body
+        return f"{visible(self.caption)}\n{body}" if self.caption else body
 
     def _repr_html_(self) -> str:
         rows = [[self.cell(cell) for cell in row] for row in self.rows]

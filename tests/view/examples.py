@@ -1,0 +1,95 @@
+"""Packets to draw, and one of every picture."""
+
+from netlib.view import (
+    SequenceDiagram,
+    bars,
+    claims,
+    compare_bytes,
+    header_picture,
+    show,
+    staircase,
+    table,
+)
+from netlib.view.html import View
+from netlib.wire.address import IPv4Address, MACAddress
+from netlib.wire.arp import ARPPacket
+from netlib.wire.ethernet import EthernetFrame
+from netlib.wire.icmp import ICMPEcho, ICMPTimeExceeded
+from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
+from netlib.wire.packet import Packet, decode, stack
+from netlib.wire.tcp import TCPSegment
+from netlib.wire.udp import UDPDatagram
+
+H1, R1, R2, H2 = (IPv4Address(a) for a in ("10.0.1.2", "10.0.1.1", "10.0.2.2", "10.0.3.2"))
+MAC1, MAC2 = MACAddress("02:00:00:00:00:01"), MACAddress("02:00:00:00:00:02")
+
+
+def ethernet() -> EthernetFrame:
+    return EthernetFrame(MAC2, MAC1)
+
+
+def echo(sequence: int = 1, ttl: int = 64, payload: bytes = b"0123456789") -> bytes:
+    ip = IPv4Packet(ttl=ttl, protocol=ICMP, source=H1, destination=H2, identification=sequence)
+    return stack(ethernet(), ip, ICMPEcho(identifier=1, sequence=sequence, payload=payload))
+
+
+def reply(sequence: int = 1, ttl: int = 64) -> bytes:
+    ip = IPv4Packet(ttl=ttl, protocol=ICMP, source=H2, destination=H1, identification=sequence)
+    return stack(ethernet(), ip, ICMPEcho(type=0, identifier=1, sequence=sequence, payload=b"0123456789"))
+
+
+def probe(port: int = 33434, ttl: int = 1) -> bytes:
+    ip = IPv4Packet(ttl=ttl, protocol=UDP, source=H1, destination=H2, identification=port)
+    return stack(ip, UDPDatagram(40000, port, payload=b"probe"))
+
+
+def time_exceeded(about: bytes, source: IPv4Address = R1) -> bytes:
+    ip = IPv4Packet(protocol=ICMP, source=source, destination=H1, identification=about[5])
+    return stack(ethernet(), ip, ICMPTimeExceeded(payload=about[:28]))
+
+
+def syn() -> bytes:
+    segment = TCPSegment(40000, 80, 1, syn=True, options=bytes.fromhex("020405b40402080a0000000100000000010303 07"))
+    return stack(IPv4Packet(protocol=TCP, source=H1, destination=H2), segment)
+
+
+def packet(data: bytes) -> Packet:
+    return decode(data, "ip" if data[0] == 0x45 else "ethernet")
+
+
+HOSTILE = "</table><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;\x1b[31m\u202e$x$"
+
+
+def every_view() -> dict[str, View]:
+    """One or more of each picture, with problems, marks, losses, and hostile text."""
+    damaged = bytearray(time_exceeded(probe()))
+    damaged[24] ^= 1
+    sent = IPv4Packet(source=H1, destination=H2, payload=b"hello").build()
+    got = sent[:10] + bytes(2) + sent[12:]
+    diagram = SequenceDiagram(["client", "server"], title="A handshake " + HOSTILE)
+    diagram.message("client", "server", "SYN", sent=0, received=0.05)
+    diagram.message("server", "client", "SYN ACK " + HOSTILE, sent=0.05, received=None)
+    diagram.note("client", 1.0, "timeout: again, " + HOSTILE)
+    diagram.message("client", "server", "SYN", sent=1.0, received=1.05)
+    many = SequenceDiagram(["a", "b"], most=3)
+    for i in range(40):
+        many.message("a", "b", f"burst {i}", sent=0.0, received=0.001)
+    return {
+        "packet": show(packet(echo() + bytes(4)), highlight={"ttl", "IPv4.checksum"}, payload=8),
+        "damaged": show(bytes(damaged)),
+        "tcp": show(packet(syn())),
+        "arp": show(stack(EthernetFrame(MAC2, MAC1, 0x0806), ARPPacket(sender_ip=H1, target_ip=R1))),
+        "hostile": show(packet(echo(payload=HOSTILE.encode())), title=HOSTILE, payload=1000),
+        "header": header_picture(IPv4Packet),
+        "values": header_picture(packet(syn())[TCPSegment]),
+        "differ": compare_bytes(sent, got, like=IPv4Packet),
+        "short": compare_bytes(sent, sent[:18], like=IPv4Packet),
+        "same": compare_bytes(sent, sent),
+        "sequence": diagram,
+        "burst": many,
+        "nothing": SequenceDiagram(["a", "b"]),
+        "staircase": staircase([[(R1, 0.01), None], [(R2, 0.02), None], [(H2, 0.03), (H2, 0.031)]], destination=H2),
+        "bars": bars([("r1", 1.5), (HOSTILE, 3)], "ms", "Round trips"),
+        "table": table([("h1", HOSTILE)], ["seen at", "what"], HOSTILE),
+        "claims": claims([("Ping uses port 7", "RFC 792: no ports", False, None), ("TTL", "RFC 1812", True, "1 less")]),
+    }
