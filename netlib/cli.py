@@ -92,7 +92,8 @@ def zoo(which: Which = None) -> None:
     from netlib.authoring.chapter import find_chapters, find_root
     from netlib.grading.zoo import kill_table, run_zoo
 
-    verdicts = [verdict for chapter in find_chapters(find_root(), which) for verdict in run_zoo(chapter.folder)]
+    chapters = find_chapters(find_root(), which, "zoo.py")
+    verdicts = [verdict for chapter in chapters for verdict in run_zoo(chapter.folder)]
     print(kill_table(verdicts))
     if not all(verdict.ok for verdict in verdicts):
         sys.exit(1)

@@ -57,12 +57,12 @@ def find_root(start: Path | None = None) -> Path:
     raise AuthoringError(f"{start}: not inside the course; go to the folder that holds nbgrader_config.py")
 
 
-def find_chapters(root: Path, which: str | None = None) -> list[Chapter]:
-    """All chapters that have a source, in order; or the one named `which` ("5", "05" or "05-ip-packet")."""
+def find_chapters(root: Path, which: str | None = None, file: str = "{name}.py") -> list[Chapter]:
+    """All chapters that have a source (or another `file`), in order; or the one that `which` names: "5", "05-topic"."""
     chapters = [
         Chapter(root, folder.name)
         for folder in sorted((root / "solutions").glob("*"))
-        if NAME.fullmatch(folder.name) and (folder / f"{folder.name}.py").is_file()
+        if NAME.fullmatch(folder.name) and (folder / file.format(name=folder.name)).is_file()
     ]
     if which is None:
         return chapters
@@ -70,5 +70,6 @@ def find_chapters(root: Path, which: str | None = None) -> list[Chapter]:
     found = [chapter for chapter in chapters if wanted in (chapter.name, chapter.name[:2])]
     if not found:
         there = ", ".join(chapter.name for chapter in chapters) or "none"
-        raise AuthoringError(f"solutions/: no chapter {which!r} with a source; there are: {there}")
+        wanted = file.format(name="<its name>")
+        raise AuthoringError(f"solutions/: no chapter {which!r} that has {wanted}; there are: {there}")
     return found
