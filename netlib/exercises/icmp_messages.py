@@ -297,7 +297,7 @@ ICMP_ERROR = Exercise(
         Mistake("It looks as if `rest` is written with its low byte first.",
                 partial(wrong_error, size=8, reverse=True)),
     ],
-    without=("netlib.internet.icmp", "netlib.wire.icmp", "netlib.exercises"),
+    without=("netlib.internet.icmp", "netlib.wire.icmp", "netlib.exercises.icmp_path"),
     why=why_error,
     like=ICMPTimeExceeded,
 )  # fmt: skip

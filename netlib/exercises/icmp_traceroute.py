@@ -264,7 +264,7 @@ TRACEROUTE = StepsAndWalks(
         Mistake("It looks as if silence leaves no trace: a probe that was given up is a None in its hop.",
                 SilenceIsNoEntry),
     ],
-    without=("netlib.apps.traceroute", "netlib.exercises"),
+    without=("netlib.apps.traceroute", "netlib.exercises.icmp_path"),
     why=why_steps,
     examples=150,
 )  # fmt: skip
@@ -394,6 +394,6 @@ READ_PATH = Exercise(
         Mistake("It looks as if type 3 from a router is not looked for.",
                 lambda hops, destination: wrong_path(hops, destination, any_unreachable=False)),
     ],
-    without=("netlib.apps", "netlib.exercises"),
+    without=("netlib.apps", "netlib.exercises.icmp_path"),
     why=why_path,
 )  # fmt: skip
