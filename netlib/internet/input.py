@@ -139,15 +139,15 @@ class Internet:
         if packet.source[0] == 0:
             self.drop("IPv4 invalid source")
             return
-        # "If the TTL is reduced to zero (or less), the packet MUST be discarded", and the sender told (5.3.1)
-        if packet.ttl <= 1:
-            self.drop("IPv4 TTL exceeded")
-            self.report(data, packet, TIME_EXCEEDED, TTL_EXCEEDED, now)
-            return
         route = self.routes.lookup(packet.destination)
         if route is None:
             self.drop("IPv4 no route")
             self.report(data, packet, DESTINATION_UNREACHABLE, NET_UNREACHABLE, now)
+            return
+        # "If the TTL is reduced to zero (or less), the packet MUST be discarded", and the sender told (5.3.1)
+        if packet.ttl <= 1:
+            self.drop("IPv4 TTL exceeded")
+            self.report(data, packet, TIME_EXCEEDED, TTL_EXCEEDED, now)
             return
         mtu = self.ports[route.interface].mtu
         if len(data) > mtu and packet.dont_fragment:

@@ -189,7 +189,7 @@ def test_a_ttl_that_runs_out_is_reported(ttl: int) -> None:
 
 def test_no_route_is_reported() -> None:
     machine = Machine(forwarding=True, default=False)
-    [report] = machine.give(udp(ELSEWHERE))
+    [report] = machine.give(udp(ELSEWHERE, ttl=1))  # the next hop is looked up first (RFC 1812 section 5.2.1.2)
     assert (what(report), machine.dropped) == ((3, 0), {"IPv4 no route": 1})
 
 
