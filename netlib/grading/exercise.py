@@ -336,6 +336,8 @@ def describe_type(value: Any) -> str:
     if isinstance(value, Opaque):
         return f"an object of class {value.class_name}"
     name = type(value).__name__
+    if name in ("bytes", "str"):
+        return {"bytes": "bytes", "str": "text (a str)"}[name]
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
