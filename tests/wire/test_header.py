@@ -116,6 +116,26 @@ def test_what_does_not_fit_is_refused_by_the_field_s_name_and_offset(cls: type[H
 
 
 @pytest.mark.parametrize("cls", ALL, ids=names)
+def test_the_first_value_too_wide_leaks_into_no_neighbour(cls: type[Header]) -> None:
+    for each in cls.fields:
+        if each.is_number:
+            for value in (
+                1 << each.width,
+                (1 << each.width) + 1,
+                2 << each.width,
+                -1,
+                -(1 << each.width),
+                None,
+                "1",
+                1.5,
+            ):
+                values = cls()
+                setattr(values, each.name, value)
+                with pytest.raises(FieldOverflow, match=rf"\.{each.name} \(offset {each.offset // 8}\): "):
+                    values.build_header()
+
+
+@pytest.mark.parametrize("cls", ALL, ids=names)
 def test_too_few_bytes_are_truncated_at_every_length(cls: type[Header]) -> None:
     data = bytes(range(cls.SIZE))
     for length in range(cls.SIZE):
