@@ -33,6 +33,7 @@ child = os.fork()
 if child == 0:
     time.sleep(4802)
 print(child, flush=True)
+sys.stdin.readline()
 """
 
 
@@ -41,6 +42,7 @@ class Notebook:
         self.process = subprocess.Popen(
             [sys.executable, "-c", NOTEBOOK + ending],
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -50,6 +52,9 @@ class Notebook:
         self.child = int(line or self.process.stderr.read())
         self.launcher = next(pid for pid in children(self.process.pid) if pid != self.child)
         self.footprint = Footprint(self.launcher)
+        assert self.process.stdin
+        self.process.stdin.write("go on\n")
+        self.process.stdin.flush()
 
     def close(self) -> None:
         for pid in (self.process.pid, self.child):

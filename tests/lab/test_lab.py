@@ -334,6 +334,21 @@ def test_a_fork_of_the_notebook_cannot_use_or_end_the_lab(lab: Lab) -> None:
     assert sum(ICMPEcho in packet for _, packet in capture.stop().packets) == 2
 
 
+def test_a_fork_that_ends_as_python_does_leaves_the_lab_alone(labs_work: None) -> None:
+    code = """
+import os, sys
+from netlib.lab import Lab
+with Lab("06-icmp") as lab:
+    child = os.fork()
+    if child == 0:
+        sys.exit()  # runs the with block's end, and what is registered for the end of the interpreter
+    os.waitpid(child, 0)
+    print(lab["h1"].run("true").returncode)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout == "0\n", done.stderr
+
+
 def test_the_package_needs_only_the_standard_library_and_yaml() -> None:
     code = """
 import sys
