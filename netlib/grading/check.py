@@ -53,9 +53,12 @@ def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True) -> 
     if found is None:
         inputs = " and ".join(f"{n} {word}" for n, word in ((search.pinned, "pinned"), (search.random, "random")) if n)
         points = f"{exercise.points} point{'' if exercise.points == 1 else 's'}"
-        message = f"{exercise.title}: passed: {inputs} inputs ({points})"
+        noun = "input" if search.pinned + search.random == 1 else "inputs"
+        message = f"{exercise.title}: passed: {inputs} {noun} ({points})"
         counts = exercise.points, search.pinned, search.random
         return Report(exercise.number, exercise.name, "passed", message, *counts)
+    if found.problem.got is None and all(outcome.value is None for outcome in search.observed.values()):
+        found.problem.detail += " Is a return missing?"
     report = failed(exercise, found.problem.kind, in_short(exercise, found))
     report.pinned, report.random = search.pinned, search.random
     if shrink:

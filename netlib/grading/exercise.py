@@ -344,7 +344,7 @@ def describe_type(value: Any) -> str:
 def wrong_type(expected: Any, got: Any) -> str:
     """A sentence when the type alone is wrong, else an empty string."""
     if got is None and expected is not None:
-        return f"It returned None where {describe_type(expected)} is expected: is a return missing?"
+        return f"It returned None where {describe_type(expected)} is expected."
     alike = type(expected) is type(got) or (isinstance(expected, bytes) and isinstance(got, bytes))
     alike = alike or (isinstance(expected, int) and isinstance(got, int))
     return "" if alike else f"It returned {describe_type(got)} where {describe_type(expected)} is expected."

@@ -31,7 +31,8 @@ class Raised:
 
     @property
     def name(self) -> str:
-        return self.names[0].rpartition(".")[2] if self.names else "an exception"
+        module, _, name = self.names[0].rpartition(".") if self.names else ("", "", "an exception")
+        return f"{module}.{name}" if name == "error" else name  # struct.error, socket.error
 
     def is_a(self, kind: type[BaseException]) -> bool:
         return f"{kind.__module__}.{kind.__qualname__}" in self.names

@@ -176,7 +176,7 @@ def test_a_derived_exception_rejects_as_well():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (None, "returned None where an int is expected: is a return missing?"),
+        (None, "returned None where an int is expected. Is a return missing?"),
         ("1", "returned text (a str) where an int is expected"),
         (1.0, "returned a float where an int is expected"),
         (object(), "returned an object of class object where an int is expected"),
@@ -184,6 +184,12 @@ def test_a_derived_exception_rejects_as_well():
 )
 def test_a_wrong_type_is_called_that(value, said):
     assert said in repr(check("0.1", lambda data: value))
+
+
+def test_a_none_among_other_answers_is_no_missing_return():
+    text = repr(check("0.1", lambda data: None if data == b"\xff\xff" else right(data)))
+    assert "returned None where an int is expected." in text
+    assert "missing" not in text
 
 
 class OnlyOnce:
