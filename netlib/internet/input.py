@@ -61,6 +61,7 @@ class Internet:
     def __init__(self, random: Random, parts: InternetParts, forwarding: bool) -> None:
         self.parts, self.forwarding = parts, forwarding
         self.ports: list[Port] = []
+        self.broadcasts = {IPv4Address.BROADCAST}  # and those of our links
         self.routes: RoutesPart = parts.routes()
         self.reassembler: ReassemblerPart = parts.reassembler()
         self.reports = RateLimit()
@@ -74,6 +75,8 @@ class Internet:
     def attach(self, address: IPv4Interface, mtu: int) -> int:
         """Add an interface and the route to its own network; return its number."""
         self.ports.append(Port(address, mtu))
+        if address.network.prefix < 31:  # a link of two addresses has none (RFC 3021)
+            self.broadcasts.add(address.network.broadcast)
         self.routes.add(Route(address.network, None, len(self.ports) - 1))
         return len(self.ports) - 1
 
@@ -227,10 +230,7 @@ class Internet:
 
     def is_broadcast(self, destination: IPv4Address) -> bool:
         """Whether an address means more than one host, as far as this one can know."""
-        if destination.is_multicast or destination == IPv4Address.BROADCAST:
-            return True
-        networks = (port.address.network for port in self.ports)
-        return any(destination == network.broadcast and network.prefix < 31 for network in networks)
+        return destination.is_multicast or destination in self.broadcasts
 
     # ---- time --------------------------------------------------------------------------------------------
 
