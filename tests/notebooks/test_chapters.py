@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from netlib.authoring.chapter import Chapter, find_chapters
 from netlib.authoring.notebooks import drift, strays
@@ -60,7 +61,15 @@ def test_an_untouched_notebook_runs_to_its_end_and_waits(chapter: Chapter) -> No
         resources={"metadata": {"path": str(chapter.released)}},
         extra_arguments=["--log-level=ERROR"],
     )
-    client.execute()  # an error in a cell that is not tagged raises-exception ends it here
+    said = ""
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        said = f"{error.ename}: {error.evalue}; this cell lacks needs=..., or builds on one that has it"
+    if said:
+        ran = [cell for cell in notebook.cells if cell.get("execution_count")]
+        last = max(ran, key=lambda cell: cell.execution_count)
+        pytest.fail(f"{said}:\n{last.source}", pytrace=False)
     for cell in notebook.cells:
         outputs = cell.get("outputs", [])
         if cell.metadata.get("nbgrader", {}).get("grade"):
