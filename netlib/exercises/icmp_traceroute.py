@@ -44,8 +44,8 @@ class Impatient:
 def in_simulation(machine: Any, routers: int, silent: list[int], lost: list[int], cut: int | None) -> list[Any]:
     """The addresses that `machine` finds behind so many routers; a star for silence.
 
-    The routers in `silent` send no reports; the frames with the numbers in `lost` never leave the first host;
-    the router `cut` has no route to the destination.
+    The routers in `silent` send no reports; the frames with the numbers in `lost` (and one more, for ARP)
+    are lost on the first link, each way; the router `cut` has no route to the destination.
     """
     sim = Simulation(seed=1)
     hosts = [sim.host("h1"), *(sim.router(f"r{n}") for n in range(1, routers + 1)), sim.host("h2")]
@@ -234,7 +234,7 @@ def why_steps(case: Any) -> str:
         _, routers, silent, lost, cut = case[-1]
         told = [f"{routers} routers and the destination behind them"]
         told += [f"router {n} sends no reports" for n in silent]
-        told += [f"frame number {n} is lost at the start" for n in lost]
+        told += [f"on the first link, packet {n} is lost each way" for n in lost]
         told += [f"router {cut} has no route to the destination"] if cut else []
         return f"In this simulation there are {'; '.join(told)}."
     return "One probe is out at a time; it is over when it is answered, or at its deadline."

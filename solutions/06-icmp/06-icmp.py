@@ -21,16 +21,7 @@ from random import Random
 
 from IPython.display import HTML, display
 
-from netlib import (
-    Host,
-    ICMPMessage,
-    IPv4Address,
-    IPv4Packet,
-    MACAddress,
-    Parts,
-    Simulation,
-    UDPDatagram,
-)
+from netlib import Host, ICMPMessage, IPv4Address, IPv4Packet, MACAddress, Parts, Simulation, TCPSegment
 from netlib.apps.ping import ping
 from netlib.apps.traceroute import traceroute
 from netlib.exercises.icmp import walk
@@ -38,9 +29,9 @@ from netlib.grading import NotImplementedYet, check
 from netlib.grading.mine import mine
 from netlib.host import RAW
 from netlib.internet.icmp import RateLimit
-from netlib.view import SequenceDiagram, claims, header_picture, show, staircase, table
-from netlib.wire.icmp import ICMPEcho, ICMPError, ICMPTimeExceeded
-from netlib.wire.ipv4 import ICMP, UDP
+from netlib.view import SequenceDiagram, claims, show, staircase, table
+from netlib.wire.icmp import ICMPEcho, ICMPTimeExceeded
+from netlib.wire.ipv4 import ICMP
 from netlib.worlds.task import now, readable
 
 # %% [markdown]
@@ -186,7 +177,7 @@ SequenceDiagram.from_crossings(crossings, title="Answered by your function")
 def network(router_parts: Parts | None = None, silent: tuple[str, ...] = (), lose: tuple[int, ...] = ()):
     """The chapter's network in simulated time: (simulation, hosts by name, links from left to right).
 
-    `silent`: routers that send no reports. `lose`: the frames that h1 sends and that never arrive, by number.
+    `silent`: routers that send no reports. `lose`: the frames that get lost between h1 and r1, by number, each way.
     """
     sim = Simulation(seed=6)
     names = ["h1", "r1", "r2", "r3", "h2"]
@@ -218,7 +209,7 @@ crossings = only_ip(captures)
 SequenceDiagram.from_crossings(crossings, hosts=["h1", "r1", "r2", "r3", "h2"], title="A ping with TTL 2")
 
 # %% [markdown]
-# h2 never heard of it. The answer comes from 10.0.2.2, which is r2. Here is the message as h1 received it. Move the mouse over the
+# h2 never heard of it. (The packet rests at r1 for 10 ms: r1 has to ask for r2's MAC address first. That is ARP, and chapter 7.) The answer comes from 10.0.2.2, which is r2. Here is the message as h1 received it. Move the mouse over the
 # bytes, or go through the rows with the Tab key.
 
 # %%
@@ -291,20 +282,13 @@ check("6.2", icmp_error)
 # Now all three routers report with your function. Four pings, with TTL 1 to 4:
 
 # %% needs="6.2"
-icmp_error(crossings[0].packet[IPv4Packet].build(), 11, 0)
+icmp_error(crossings[0].packet[IPv4Packet].build(), 11, 0)  # waits here until 6.2 is solved
 sim, hosts, links = network(Parts(icmp_error=icmp_error))
 rows = []
 for ttl in (1, 2, 3, 4):
     (answer,) = sim.run(ping(hosts["h1"], "10.0.4.2", count=1, ttl=ttl)).answers
-    rows.append(
-        (
-            ttl,
-            answer.source,
-            f"{answer.message.type}/{answer.message.code}",
-            answer.message.name,
-            f"{1000 * answer.rtt:.0f} ms",
-        )
-    )
+    kind = f"{answer.message.type}/{answer.message.code}"
+    rows.append((ttl, answer.source, kind, answer.message.name, f"{1000 * answer.rtt:.0f} ms"))
 table(rows, ["TTL", "answer from", "type/code", "what it says", "after"], "Pings that live longer and longer")
 
 # %% [markdown]
@@ -427,7 +411,7 @@ staircase(results["udp"])
 # |---|---|---|
 # | the hops answer "destination unreachable" | RFC 1812 section 5.3.1: time exceeded, code 0 | 11/0 from r1, r2, r3; 3/3 from h2 only |
 #
-# What your kernel says to this, you will see below.
+# What your kernel says to this, you will see below. (The first probe to each hop takes 10 ms longer: ARP again.)
 #
 # One more thing about those figures. The time at hop 2 is how long it took from h1 to r2, *and for r2's report back to h1*, perhaps on another path. A router forwards in hardware, and
 # writes reports when it has the time. So a slow hop in the middle, with fast ones behind it, is a router with more important things to do. It is no slow path.
@@ -532,10 +516,10 @@ check("6.4", Traceroute)
 # Your machine needs somebody who does what it says. That is `walk`, from netlib: it asks your machine for a probe, sends it as UDP to port 33434 plus its number, waits for
 # ICMP messages until the deadline, finds out with a `match` like yours which probe a message is about, and tells your machine. It is twenty lines, and knows nothing of TTLs or tries.
 #
-# The world is nastier this time. r2 sends no reports, and the second frame that h1 sends is lost.
+# The world is nastier this time. r2 sends no reports. And between h1 and r1 the second frame gets lost, in both directions: first a probe, then a report.
 
 # %% needs="6.3 6.4"
-match(b"", [])
+match(b"", [])  # waits here until 6.3 is solved
 sim, hosts, links = network(silent=("r2",), lose=(2,))
 machine = sim.run(walk(hosts["h1"], "10.0.4.2", Traceroute(max_hops=8, tries=3, timeout=0.5), match))
 seen_in_simulation = machine.hops
@@ -615,8 +599,7 @@ def read_path(hops: list, destination: str) -> dict:
 check("6.5", read_path)
 
 # %% needs="6.3 6.4 6.5"
-read_path([[None]], "10.0.4.2")
-Traceroute()
+match(b"", []), Traceroute(), read_path([[None]], "10.0.4.2")  # waits here until all three are solved
 verdict = read_path(seen_in_simulation, "10.0.4.2")
 for ttl, addresses in enumerate(verdict["path"], 1):
     print(f"hop {ttl}: {', '.join(addresses) or 'silent'}")
@@ -642,9 +625,21 @@ def fold(title: str, text: object) -> None:
     display(HTML(f"<details><summary>{escape(title)}</summary><pre>{escape(str(text))}</pre></details>"))
 
 
+def ip_packets(capture, source: str = "") -> list:
+    """What was captured, as (time, packet), without ARP; only from this address, if one is given."""
+    found = [(time, packet) for time, packet in capture.packets if IPv4Packet in packet]
+    return [(time, packet) for time, packet in found if source in ("", str(packet[IPv4Packet].source))]
+
+
 def recorded(text: str) -> None:
     print(f"Not live here. Recorded on 23 November 2026 with Linux 6.18:\n{text}")
 
+
+# a rule for the kernel's packet filter: what ICMP of these types a node wants to send is dropped
+SILENT = """add table ip t
+add chain ip t out { type filter hook output priority 0; }
+add rule ip t out icmp type { %s } drop
+"""
 
 try:
     lab = Lab("06-icmp").up()
@@ -654,26 +649,22 @@ except LabError as why:
     print(f"The lab can't run here: {why}. Lab.doctor() says more.")
 
 # %% [markdown]
-# **First the kernel alone.** Four pings with TTL 1 to 4, and what the kernel's routers say. The picture is drawn from what was captured at four cables.
+# **First the kernel alone.** Four pings with TTL 1 to 4, and what the kernel's routers say. The picture is drawn from what was captured on the four cables.
 
 # %% live
 if lab:
-    points = ["h1:eth1", "r1:eth2", "r2:eth2", "r3:eth2"]
-    captures = {point: lab.capture(point) for point in points}
+    captures = {name: lab.capture(f"{name}:eth1") for name in ("h1", "r1", "r2", "r3", "h2")}
     said = [lab["h1"].run(f"ping -n -c 1 -W 1 -t {ttl} 10.0.4.2") for ttl in (1, 2, 3, 4)]
     for capture in captures.values():
         capture.stop()
     fold("What ping printed", "\n\n".join(map(str, said)))
-    answers = [
-        packet
-        for _, packet in captures["h1:eth1"].packets
-        if IPv4Packet in packet and packet[IPv4Packet].destination == IPv4Address("10.0.1.2")
-    ]
-    kernel_hops = [(str(p[IPv4Packet].source), p[ICMPMessage].type, p[ICMPMessage].code) for p in answers]
-    for ttl, (source, type_, code) in enumerate(kernel_hops, 1):
-        print(f"TTL {ttl}: {type_}/{code} from {source}")
-    ip_only = {point: [(t, p) for t, p in capture.packets if IPv4Packet in p] for point, capture in captures.items()}
-    display(SequenceDiagram.from_captures(ip_only, title="Four pings through the kernel's routers"))
+    back = [packet for _, packet in ip_packets(captures["h1"]) if str(packet[IPv4Packet].destination) == "10.0.1.2"]
+    kernel_hops = [(str(p[IPv4Packet].source), p[ICMPMessage].type, p[ICMPMessage].code) for p in back]
+    for ttl, (source, kind, code) in enumerate(kernel_hops, 1):
+        print(f"TTL {ttl}: {kind}/{code} from {source}")
+    seen = {name: ip_packets(capture) for name, capture in captures.items()}
+    homes = {"10.0.1.2": "h1", "10.0.1.1": "r1", "10.0.2.2": "r2", "10.0.3.3": "r3", "10.0.4.2": "h2"}
+    display(SequenceDiagram.from_captures(seen, hosts=homes, title="Four pings through the kernel's routers"))
 else:
     kernel_hops = [("10.0.1.1", 11, 0), ("10.0.2.2", 11, 0), ("10.0.3.3", 11, 0), ("10.0.4.2", 0, 0)]
     recorded(
@@ -687,7 +678,7 @@ else:
 # three kernel routers, none of which forwards a packet with a wrong header checksum; and `ping` verifies what comes back.
 
 # %% live needs="6.1"
-echo_reply(request)
+echo_reply(request)  # waits here until 6.1 is solved
 if lab:
     you = Host("you", Random(6), Parts(checksum=internet_checksum, echo_reply=echo_reply))
     you.attach("10.0.4.2/24", MACAddress("02:00:00:00:aa:02"))
@@ -713,9 +704,7 @@ else:
 # Your machine now runs in real time, on a host beside h1. Then the kernel's own `traceroute` does the same from h1.
 
 # %% live needs="6.3 6.4 6.5"
-match(b"", [])
-read_path([[None]], "10.0.4.2")
-Traceroute()
+match(b"", []), Traceroute(), read_path([[None]], "10.0.4.2")  # waits here until all three are solved
 
 
 def trace_live(timeout: float = 0.3):
@@ -754,10 +743,9 @@ else:
 # And what becomes of a ping to h2?
 
 # %% live needs="6.3 6.4 6.5"
-Traceroute()
-SILENT = "add table ip t\nadd chain ip t out { type filter hook output priority 0; }\nadd rule ip t out icmp type time-exceeded drop\n"
+match(b"", []), Traceroute(), read_path([[None]], "10.0.4.2")  # waits here until all three are solved
 if lab:
-    lab["r2"].run("nft -f -", input=SILENT, check=True)
+    lab["r2"].run("nft -f -", input=SILENT % "time-exceeded", check=True)
     hops, verdict = trace_live()
     said = lab["h1"].run("ping -n -c 3 -i 0.2 -W 1 10.0.4.2")
     lab["r2"].run("nft flush ruleset", check=True)
@@ -806,18 +794,13 @@ if lab:
             for port in (5000, 5001):
                 with lab.capture("h1:eth1") as capture:
                     seen = knock(kind, port)
-                back = [
-                    p for _, p in capture.packets if IPv4Packet in p and p[IPv4Packet].source == IPv4Address("10.0.4.2")
-                ]
-                first = (
-                    "nothing"
-                    if not back
-                    else str(back[0][ICMPMessage]).split(" (")[0]
-                    if ICMPMessage in back[0]
-                    else "TCP SYN+ACK"
-                    if seen == "connected"
-                    else "TCP RST"
-                )
+                back = [packet for _, packet in ip_packets(capture, "10.0.4.2")]
+                # not the last words of the connection before
+                back = [p for p in back if TCPSegment not in p or p[TCPSegment].source_port == port]
+                if back and ICMPMessage in back[0]:
+                    first = f"ICMP {back[0][ICMPMessage].name}"
+                else:
+                    first = ("TCP RST" if back[0][TCPSegment].rst else "TCP SYN+ACK") if back else "nothing"
                 rows.append((f"{name} {port}", "open" if port == 5000 else "closed", first, seen))
     display(table(rows, ["port", "which is", "first packet back", "what the program sees"], "Four ports of h2"))
     port_tells = [row[2] for row in rows]
@@ -858,39 +841,49 @@ def upload(size: int, patience: float = 1.0) -> int:
             return received
 
 
+def seen_by_h1(packets, title: str, scale: str):
+    """Packets on h1's cable. Those of 1500 bytes get no further than r2, whose next cable takes 1400."""
+    diagram = SequenceDiagram(["h1", "r2", "h2"], title=title, scale=scale)
+    for time, packet in packets:
+        length = packet[IPv4Packet].total_length
+        if ICMPMessage in packet:
+            diagram.message("r2", "h1", f"3/4, MTU {packet[ICMPMessage].next_hop_mtu}", sent=time, received=time)
+        elif str(packet[IPv4Packet].source) == "10.0.4.2":
+            diagram.message("h2", "h1", f"{length} bytes, ACK", sent=time, received=time)
+        else:
+            arrives = time if length <= 1400 else None
+            diagram.message("h1", "h2", f"{length} bytes", sent=time, received=arrives)
+    return diagram
+
+
 SMALL, LARGE = 20, 50_000
-NO_REPORTS = SILENT.replace("time-exceeded", "{ destination-unreachable, time-exceeded }")
 if lab:
     lab["r2"].run("ip link set eth2 mtu 1400", check=True)
     lab["r3"].run("ip link set eth1 mtu 1400", check=True)
-    uploads = {}
+    uploads, sent = {}, {}
     for blocked in (False, True):
         lab["h1"].run("ip route flush cache", check=True)  # what h1 knows about the path's MTU
         if blocked:
-            lab["r2"].run("nft -f -", input=NO_REPORTS, check=True)
+            lab["r2"].run("nft -f -", input=SILENT % "time-exceeded, destination-unreachable", check=True)
         with lab.capture("h1:eth1") as capture:
             uploads[blocked] = upload(SMALL), upload(LARGE)
-        reports = [p[ICMPMessage] for _, p in capture.packets if ICMPMessage in p]
-        told = (
+        sent[blocked] = ip_packets(capture)
+        reports = [packet[ICMPMessage] for _, packet in sent[blocked] if ICMPMessage in packet]
+        said = (
             f"r2 reported {reports[0].type}/{reports[0].code}, MTU {reports[0].next_hop_mtu}"
             if reports
-            else "nobody reported anything"
+            else "no report"
         )
-        small, large = (
+        arrived = [
             "arrived" if got == size else "STUCK" for got, size in zip(uploads[blocked], (SMALL, LARGE), strict=True)
+        ]
+        print(
+            f"ICMP {'blocked' if blocked else 'allowed'}: {SMALL} bytes {arrived[0]}, {LARGE} bytes {arrived[1]}; {said}"
         )
-        print(f"ICMP {'blocked' if blocked else 'allowed'}: {SMALL} bytes {small}, {LARGE} bytes {large}; {told}")
-        if blocked:
-            black_hole = [(t, p) for t, p in capture.packets if IPv4Packet in p][-12:]
-        else:
-            discovery = [(t, p) for t, p in capture.packets if IPv4Packet in p]
     lab["r2"].run("nft flush ruleset", check=True)
-    where = {"10.0.1.2": "h1", "10.0.2.2": "r2", "10.0.4.2": "h2"}
-    display(
-        SequenceDiagram.from_capture(
-            black_hole, where, title="Blocked: the end of the upload, as h1 sees it", scale="order"
-        )
-    )
+    large = [(t, p) for t, p in sent[True] if p[IPv4Packet].total_length == 1500]
+    stuck = [(t, p) for t, p in large if p[TCPSegment].sequence == large[0][1][TCPSegment].sequence]
+    display(seen_by_h1(stuck, "Blocked: one segment, again and again", "true"))
 else:
     uploads = {False: (SMALL, LARGE), True: (SMALL, 0)}
     recorded(
@@ -909,24 +902,20 @@ else:
 
 # %% live
 if lab:
-    sizes = [
-        len(p[IPv4Packet].payload) + p[IPv4Packet].header_length
-        for _, p in discovery
-        if p[IPv4Packet].source == IPv4Address("10.0.1.2")
-    ]
-    told = next(i for i, (_, p) in enumerate(discovery) if ICMPMessage in p)
-    after = [
-        len(p[IPv4Packet].build()) for _, p in discovery[told + 1 :] if p[IPv4Packet].source == IPv4Address("10.0.1.2")
-    ]
+    told = next(i for i, (_, packet) in enumerate(sent[False]) if ICMPMessage in packet)
+    before, after = (
+        [packet[IPv4Packet].total_length for _, packet in some if str(packet[IPv4Packet].source) == "10.0.1.2"]
+        for some in (sent[False][:told], sent[False][told:])
+    )
     print(
-        f"largest packet of h1 before the report: {max(sizes)} bytes; of the last ten that it sent: {max(after[-10:])} bytes"
+        f"largest packet of h1 before the report: {max(before)} bytes; of the last ten that it sent: {max(after[-10:])} bytes"
     )
-    first = max(0, told - 3)
-    display(
-        SequenceDiagram.from_capture(
-            discovery[first : told + 8], where, title="Allowed: the report, and what h1 does about it", scale="order"
-        )
-    )
+    smaller = [
+        i for i, (_, packet) in enumerate(sent[False]) if i > told and 1300 < packet[IPv4Packet].total_length <= 1400
+    ]
+    chosen = [*sent[False][told - 2 : told + 1], *(sent[False][i] for i in smaller[:3])]
+    chosen.append(next((t, p) for t, p in sent[False][smaller[2] :] if str(p[IPv4Packet].source) == "10.0.4.2"))
+    display(seen_by_h1(chosen, "Allowed: large ones, a report, smaller ones", "order"))
 else:
     recorded("largest packet of h1 before the report: 1500 bytes; of the last ten that it sent: 1400 bytes")
 
@@ -951,7 +940,7 @@ claims(
         (
             "ICMP tells that a port is open",
             "RFC 1122 3.2.2.1: it tells that a UDP port is closed",
-            False,
+            None,
             "ICMP" in port_tells[0] or "ICMP" in port_tells[2],
         ),
         (
