@@ -104,17 +104,20 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
     levels = [0] * len(marks)
     if pixels is None:
         spread(arrows)
-        busy = [(a.columns, a.start) for a in arrows] + [(a.columns, a.end) for a in arrows]
-        for i, (where, time) in enumerate(marks):
-            same = {moment[1] for columns, moment in busy if moment[0] == time and overlap(columns, (where, where + 1))}
-            levels[i] = max(same) + 1 if same else 0
-            busy.append(((where, where + 1), (time, levels[i])))
+        for i, (where, time) in enumerate(marks):  # behind what arrives there at that moment, before what leaves
+            arrives = any(not a.lost and a.columns[1] == where and a.times[1] == time for a in arrows)
+            leaves = any(a.columns[0] == where and a.times[0] == time for a in arrows)
+            before = [levels[j] for j in range(i) if marks[j] == (where, time)]
+            step = 1 if arrives or not leaves else -1
+            levels[i] = max(before) + 1 if before and step > 0 else min(before) - 1 if before else step
     moments = [m for a in arrows for m in (a.start, a.end)]
     note_moments = [(time, level) for (_, time), level in zip(marks, levels, strict=True)]
     axis = Axis(moments + note_moments, pixels)
     gap = spacing(participants, arrows)
     right = max([60.0, *(text_width(n.label, SIZE) + 40 for n in notes if column[n.participant] == len(column) - 1)])
     width = round(LEFT + gap * max(0, len(participants) - 1) + min(right, 360))
+    if more:
+        width = max(width, LEFT + 340)
     svg = SVG(width, axis.bottom + (24 if more else 0))
     xs = [LEFT + gap * i for i in range(len(participants))]
     for x, name in zip(xs, participants, strict=True):
@@ -138,10 +141,10 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
 def spread(arrows: list[Arrow]) -> None:
     """Give messages of the same moment and place levels, so that each has a line of its own."""
     for i, arrow in enumerate(arrows):
-        for end in (0, 1):
+        for end in (0,) if arrow.lost else (0, 1):  # what is lost has no end
             same = [
                 a.levels[end] for a in arrows[:i]
-                if a.times[end] == arrow.times[end] and overlap(a.columns, arrow.columns)
+                if a.times[end] == arrow.times[end] and overlap(a.columns, arrow.columns) and not (end and a.lost)
             ]  # fmt: skip
             arrow.levels[end] = max(same) + 1 if same else 0
         if arrow.times[0] == arrow.times[1]:

@@ -31,6 +31,13 @@ def test_a_wrong_checksum_as_text_exactly() -> None:
 bytes 10-11, IPv4.checksum: expected 0x62e2 (62 e2), got 0x0000 (00 00)"""
 
 
+def test_html_marks_the_wrong_bytes_by_more_than_a_colour() -> None:
+    html = compare_bytes(SENT, changed((10, 0), (11, 0)), like=IPv4Packet)._repr_html_()
+    assert re.findall(r">(▲[^<]*)<", html) == ["▲", "▲", "▲ and a thick frame mark the bytes that differ. Lines of 16 "
+                                                 "bytes that are the same are left out. "]  # fmt: skip
+    assert html.count("text-decoration:underline") == 2 and html.count('title="byte 10, checksum"') == 2
+
+
 def test_fields_that_share_a_byte_are_told_apart() -> None:
     found = compare_bytes(SENT, changed((6, 0x40)), like=IPv4Packet).differences
     assert [(d.field, d.expected, d.got) for d in found] == [("IPv4.dont_fragment", "0", "1")]

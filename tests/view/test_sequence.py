@@ -87,6 +87,14 @@ def test_messages_of_one_moment_are_kept_apart_in_their_order_and_the_axis_says_
     assert starts[-1] < 700  # half a minute of silence is cut short
 
 
+def test_a_note_stands_before_what_it_causes_and_behind_what_arrives() -> None:
+    diagram = SequenceDiagram(["a", "b"], scale="order").message("a", "b", "one", sent=0.0, received=0.0)
+    diagram.message("a", "b", "again", sent=1.0, received=1.1).note("a", 1.0, "timeout").note("b", 0.0, "seen")
+    circles = [float(c.get("cy")) for c in ET.fromstring(diagram.svg()).iter(f"{SVG}circle")]
+    (_, arrived), (again, _) = heights(diagram)
+    assert arrived < circles[0] and circles[1] < again
+
+
 def test_axis_pieces_know_whether_they_are_to_scale() -> None:
     assert Axis([(0.0, 0), (10.0, 0), (20.0, 0)], 3.0).stretched == []
     assert len(Axis([(0.0, 0), (10.0, 0), (20.0, 0), (9000.0, 0)], None).stretched) == 1
