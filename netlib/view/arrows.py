@@ -141,10 +141,10 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
 def spread(arrows: list[Arrow]) -> None:
     """Give messages of the same moment and place levels, so that each has a line of its own."""
     for i, arrow in enumerate(arrows):
-        for end in (0,) if arrow.lost else (0, 1):  # what is lost has no end
+        for end in (0, 1):  # what is lost counts as ending where it starts, so it stands below what arrives then
             same = [
                 a.levels[end] for a in arrows[:i]
-                if a.times[end] == arrow.times[end] and overlap(a.columns, arrow.columns) and not (end and a.lost)
+                if a.times[end] == arrow.times[end] and overlap(a.columns, arrow.columns)
             ]  # fmt: skip
             arrow.levels[end] = max(same) + 1 if same else 0
         if arrow.times[0] == arrow.times[1]:
@@ -186,10 +186,10 @@ def draw_axis(svg: SVG, axis: Axis, xs: list[float]) -> None:
 
 
 def ends_of(arrow: Arrow, axis: Axis, xs: list[float]) -> tuple[float, float, float, float]:
-    """x and y of an arrow's start, and of its end or of where it got lost: half the way."""
+    """x and y of an arrow's start, and of its end or of where it got lost: a third of the way."""
     (a, b), y = arrow.columns, axis.at[arrow.start]
     if arrow.lost:
-        return xs[a], y, (xs[a] + xs[b]) / 2, y + 8
+        return xs[a], y, xs[a] + 0.3 * (xs[b] - xs[a]), y + 8
     return xs[a], y, xs[b], axis.at[arrow.end]
 
 
@@ -206,11 +206,11 @@ def draw_label(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float]) -> None:
     goal = xs[arrow.columns[1]]
     room = abs(goal - x1) - 24
     words = shorten(arrow.message.label, room, 11.5)
-    if arrow.lost:
+    if arrow.lost:  # the words stand where the rest of the arrow would be
         towards = 1 if x2 > x1 else -1
-        svg.text(x2 + 10 * towards, y2 + 4, "lost", size=SIZE, bold=True, colour=BAD,
-                 anchor="start" if towards > 0 else "end", halo=True)  # fmt: skip
-        svg.text((x1 + goal) / 2, y1 - 5, words, size=SIZE, anchor="middle", halo=True)
+        x, anchor = x2 + 10 * towards, "start" if towards > 0 else "end"
+        svg.text(x, y2 - 2, "lost", size=SIZE, bold=True, colour=BAD, anchor=anchor, halo=True)
+        svg.text(x, y2 + 11, shorten(arrow.message.label, 0.7 * room, 11), size=11, anchor=anchor, halo=True)
         return
     # a little behind the middle: where an arrow starts, the one that caused it arrives
     part = 0.5 if y1 == y2 else 0.5 + max(0.0, min(0.06, (1 - text_width(words, 11.5) / room) / 2))
