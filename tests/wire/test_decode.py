@@ -105,6 +105,16 @@ def test_a_changed_packet_is_built_with_new_lengths_and_checksums() -> None:
     assert again.payload == b"something longer" and again[IPv4Packet].total_length == 60
 
 
+def test_bytes_behind_a_datagram_and_padding_behind_its_packet_are_both_kept() -> None:
+    packet = ip(UDP)
+    data = stack(ether(), ip(UDP, payload=UDPDatagram(1, 2, payload=b"query").build(packet) + b"behind")) + b"padding"
+    assert decode(data).problems == [] and decode(data).payload == b"query"
+    assert decode(data).build() == data
+    assert decode(data[14:], "ip").build() == data[14:]
+    padded = ARP + bytes(18)
+    assert decode(padded).build() == padded and decode(padded).payload == b""
+
+
 def test_a_fragment_is_not_read_beyond_its_ip_header() -> None:
     for fields in ({"more_fragments": True}, {"fragment_offset": 1}):
         packet = decode(stack(ip(UDP, payload=bytes(8), **fields)), "ip")
