@@ -50,11 +50,9 @@ def test_the_solved_notebook_has_outputs_and_no_trace_of_the_run(built: Chapter)
     solved = load(built.solved)
     assert solved is not None
     outputs = [output for cell in solved.cells[:-1] for output in cell.get("outputs", [])]
-    assert [output["text"] if "text" in output else output["data"]["text/plain"] for output in outputs] == [
-        "✓ 1.1 double: passed: 2 pinned inputs (3 points)",
-        "twice 21 is 42\n",
-        "✓ 1.2 Counter: passed: 1 pinned inputs (3 points)",
-    ]
+    said = [output["text"] if "text" in output else output["data"]["text/plain"] for output in outputs]
+    for words, start in zip(said, ("✓ 1.1 double: passed", "twice 21 is 42\n", "✓ 1.2 Counter: passed"), strict=True):
+        assert words.startswith(start)
     text = built.solved.read_text()
     assert "jupytext" not in text and "iopub" not in text and str(built.root) not in text
 
