@@ -653,16 +653,19 @@ except LabError as why:
 
 # %% live
 if lab:
-    captures = {name: lab.capture(f"{name}:eth1") for name in ("h1", "r1", "r2", "r3", "h2")}
+    points = ["h1:eth1", "r1:eth1", "r1:eth2", "r2:eth1", "r2:eth2", "r3:eth1", "r3:eth2", "h2:eth1"]
+    captures = {point: lab.capture(point) for point in points}
     said = [lab["h1"].run(f"ping -n -c 1 -W 1 -t {ttl} 10.0.4.2") for ttl in (1, 2, 3, 4)]
     for capture in captures.values():
         capture.stop()
     fold("What ping printed", "\n\n".join(map(str, said)))
-    back = [packet for _, packet in ip_packets(captures["h1"]) if str(packet[IPv4Packet].destination) == "10.0.1.2"]
+    back = [
+        packet for _, packet in ip_packets(captures["h1:eth1"]) if str(packet[IPv4Packet].destination) == "10.0.1.2"
+    ]
     kernel_hops = [(str(p[IPv4Packet].source), p[ICMPMessage].type, p[ICMPMessage].code) for p in back]
     for ttl, (source, kind, code) in enumerate(kernel_hops, 1):
         print(f"TTL {ttl}: {kind}/{code} from {source}")
-    seen = {name: ip_packets(capture) for name, capture in captures.items()}
+    seen = {point: ip_packets(capture) for point, capture in captures.items()}
     homes = {"10.0.1.2": "h1", "10.0.1.1": "r1", "10.0.2.2": "r2", "10.0.3.3": "r3", "10.0.4.2": "h2"}
     display(SequenceDiagram.from_captures(seen, hosts=homes, title="Four pings through the kernel's routers"))
 else:
