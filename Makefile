@@ -20,7 +20,7 @@ course: .venv/course.stamp  ## set up and open JupyterLab on the first chapter (
 	@$(BIN)/jupyter lab --ServerApp.root_dir=course --LabApp.default_url=/lab/tree/$(FIRST)/$(FIRST).ipynb $(ROOT_FLAG) $(ARGS)
 
 test: packages lint  ## set up and run every test (PYTEST="-k checksum" chooses)
-	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadgroup $(PYTEST) tests $(wildcard solutions) --nbval \
+	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadscope $(PYTEST) tests $(wildcard solutions) --nbval \
 	  --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
 packages: .venv/dev.stamp

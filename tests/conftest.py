@@ -1,16 +1,41 @@
-"""How the tests share two workers: a file, or a notebook, stays on one worker; what is marked `serial` takes turns.
+"""How the tests share the workers of `make test`.
 
-`make test` runs pytest with `--dist loadgroup`, which keeps a group together. nbval's cells belong to one kernel, so
-their notebook is the group.
+A file's tests stay on one worker, and so do a notebook's cells, which share a kernel. The chapters' tests, which take
+longest, come first and each on its own. Files with tests marked `serial` take turns on one worker.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+ROOT = Path(__file__).parents[1]
+LONG = ("tests/notebooks/", "tests/browser/", "solutions/")
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        group = "serial" if item.get_closest_marker("serial") else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))  # stable: the rest stays in order
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return share(nodeid)
+
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+@cache
+def share(nodeid: str) -> str:
+    """What stays on one worker with this test: all tests with the same share."""
+    file = nodeid.split("::")[0]
+    if (ROOT / file).is_file() and "pytest.mark.serial" in (ROOT / file).read_text("utf-8"):
+        return "serial"
+    return nodeid if file.startswith("tests/notebooks/") else file

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -140,6 +141,28 @@ def test_import_netlib_is_light() -> None:
     code = f"import sys, netlib; print([name for name in {heavy!r}.split() if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# -- sharing the tests among workers --
+
+
+def test_a_notebook_stays_on_one_worker_and_serial_files_take_turns(tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"x{n} = 1") for n in range(6)])
+    for name in ("solutions/a.ipynb", "solutions/b.ipynb"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, tmp_path / name)
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = serial\n")
+    for name, mark in {"one": "import pytest\npytestmark = pytest.mark.serial", "two": "# pytest.mark.serial"}.items():
+        (tmp_path / f"tests/test_{name}.py").write_text(f"{mark}\ndef test_a(): pass\ndef test_b(): pass\n")
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "--dist", "loadscope", "--nbval", "tests", "solutions"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    ran = re.findall(r"^\[(gw\d)\] .* PASSED (\S+?)(?:::| )", done.stdout, re.M)
+    workers = {file: {gw for gw, where in ran if where == file} for _, file in ran}
+    assert len(ran) == 16, done.stdout
+    assert all(len(used) == 1 for used in workers.values()), workers
+    assert workers["tests/test_one.py"] == workers["tests/test_two.py"]
 
 
 # -- the pages --
