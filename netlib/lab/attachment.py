@@ -40,8 +40,7 @@ class Attachment(Live):
 
     def stop(self) -> None:
         """The host stops; the kernel has its address again."""
-        if self.thread.ident is not None:
-            super().stop()
+        super().stop()
         if self.given_up and self.node.lab.running:
             self.node.run("ip -batch -", input="\n".join(self.given_up) + "\n", check=True)
             self._forget()
