@@ -5,6 +5,8 @@
     header_picture(IPv4Packet)                      the header as the RFCs draw it
     SequenceDiagram.from_captures({"h1": ...})      who sent what to whom, and when it arrived
     staircase(traceroute_result)                    how far each probe came
+    ruler(fragments)                                which bytes of the whole each fragment carries
+    hops({"h1 to r1": packet, ...}, IPv4Packet)     what changes in a header on its way
     table(rows, columns, caption)                   rows; claims(rows): claim, RFC, netlib, this kernel
 
 Each returns an object that a notebook displays, and that `print` writes as text.  All are pure Python, need nothing
@@ -14,7 +16,9 @@ but the standard library (so they work in Pyodide), and give the same output for
 from netlib.view.bytes import BytesComparison, compare_bytes
 from netlib.view.charts import Bars, Staircase, bars, staircase
 from netlib.view.header import HeaderPicture, header_picture
+from netlib.view.hops import Hops, hops
 from netlib.view.packet import PacketView, show
+from netlib.view.ruler import Ruler, ruler
 from netlib.view.sequence import Message, Note, SequenceDiagram, sequence
 from netlib.view.tables import Table, claims, table
 
@@ -22,9 +26,11 @@ __all__ = [
     "Bars",
     "BytesComparison",
     "HeaderPicture",
+    "Hops",
     "Message",
     "Note",
     "PacketView",
+    "Ruler",
     "SequenceDiagram",
     "Staircase",
     "Table",
@@ -32,6 +38,8 @@ __all__ = [
     "claims",
     "compare_bytes",
     "header_picture",
+    "hops",
+    "ruler",
     "sequence",
     "show",
     "staircase",

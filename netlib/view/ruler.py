@@ -3,7 +3,7 @@
     ruler(fragments, "What the router made of it")      whole IPv4 packets, as bytes or decoded
 
 One row for each, in the order given: a bar from its first byte to its last, an arrow head where MF says that more
-follow, a thick end where it is the last.  The table beside it says the same.
+follow, a thick end where it is the last.  Its offset field and MF stand at the end of the row.
 """
 
 from collections.abc import Iterable
@@ -28,6 +28,8 @@ from netlib.wire.ipv4 import IPv4Packet
 from netlib.wire.packet import Packet
 
 SCALE = 520  # pixels for all bytes
+BESIDE = 90  # for the words of a bar that is too short for them
+FIELDS = 120  # for offset field and MF
 ROW = 26
 
 
@@ -81,7 +83,10 @@ class Ruler(View):
     def svg(self) -> str:
         """The picture as an SVG document."""
         left, top = 40.0, 30
-        svg = SVG(left + SCALE + 150, top + ROW * len(self.packets) + 10)
+        svg = SVG(left + SCALE + BESIDE + FIELDS, top + ROW * len(self.packets) + 10)
+        offset, more_fragments = left + SCALE + BESIDE + 65, left + SCALE + BESIDE + 105
+        svg.text(offset, 16, "offset field", size=11, anchor="end")
+        svg.text(more_fragments, 16, "MF", size=11, anchor="end")
         svg.text(left - 8, 16, "byte", size=11, anchor="end")
         edges = sorted({0, self.end, *map(self.start, self.packets)})
         free = -100.0
@@ -95,6 +100,8 @@ class Ruler(View):
             y = top + ROW * number
             x, width = left + SCALE * self.start(packet) / self.end, SCALE * len(packet.payload) / self.end
             svg.text(left - 8, y + 16, number + 1, size=12, anchor="end")
+            svg.text(offset, y + 16, packet.fragment_offset, anchor="end")
+            svg.text(more_fragments, y + 16, int(packet.more_fragments), anchor="end")
             svg.box(x, y + 3, max(width - 2, 2), ROW - 8, fill="#eef3fc", colour=INK)
             words = f"{len(packet.payload)} bytes"
             inside = text_width(words, 12) < width - 24
@@ -115,5 +122,5 @@ class Ruler(View):
         columns = ("Fragment", "Bytes of the payload", "Offset field", "MF", "Whole packet")
         body = html_table(self.caption, columns, [[escape(cell) for cell in row] for row in self.rows()])
         title = f'<div style="font-weight:bold;color:{INK}">{escape(self.caption)}</div>' if self.caption else ""
-        picture = image(self.svg(), alt + "The table below says the same.", round(SCALE + 190))
+        picture = image(self.svg(), alt + "The table below says the same.", round(40 + SCALE + BESIDE + FIELDS))
         return f'<div style="{CARD}">{title}{picture}{details("The same as a table", body)}</div>'

@@ -1,11 +1,15 @@
 """Packets to draw, and one of every picture."""
 
+from netlib.internet.fragments import fragment
+from netlib.internet.parts import decrement_ttl
 from netlib.view import (
     SequenceDiagram,
     bars,
     claims,
     compare_bytes,
     header_picture,
+    hops,
+    ruler,
     show,
     staircase,
     table,
@@ -90,6 +94,8 @@ def every_view() -> dict[str, View]:
         "nothing": SequenceDiagram(["a", "b"]),
         "staircase": staircase([[(R1, 0.01), None], [(R2, 0.02), None], [(H2, 0.03), (H2, 0.031)]], destination=H2),
         "bars": bars([("r1", 1.5), (HOSTILE, 3)], "ms", "Round trips"),
+        "ruler": ruler(fragment(IPv4Packet(payload=bytes(3008)).build(), 1000), "Cut " + HOSTILE),
+        "hops": hops({"h1 to " + HOSTILE: sent, "r1 to h2": decrement_ttl(sent)}, IPv4Packet, HOSTILE),
         "table": table([("h1", HOSTILE)], ["seen at", "what"], HOSTILE),
         "claims": claims([("Ping uses port 7", "RFC 792: no ports", False, None), ("TTL", "RFC 1812", True, "1 less")]),
     }
