@@ -253,9 +253,10 @@ class StatefulExercise(Exercise):
     ("new", *args) gives the constructor's arguments.  `inputs` is a strategy of such lists (see `steps`); the
     reference is a class, and each step has to return what the reference returns, or reject what it rejects.
     `judge(steps, results)` and `properties` look at the results so far, after each step.  The counterexample is the
-    shortest list, printed as a log.
+    shortest list, printed as a log; `gloss(step)` says beside a step what its arguments mean, or nothing.
     """
 
+    gloss: Callable[[Any], str] | None = None
     noun: ClassVar[str] = "class"
 
     def wrap(self, guard: Guard, student: Any) -> Any:

@@ -64,7 +64,7 @@ class Teller:
 
     def input(self, found: Counterexample) -> Part:
         if isinstance(self.exercise, StatefulExercise):
-            return self.log(found)
+            return self.log(self.exercise, found)
         names = self.exercise.argument_names()
         if isinstance(self.exercise, Scenario):
             names = run_names(self.exercise)
@@ -75,7 +75,7 @@ class Teller:
         about = f" ({found.label})" if found.label else ""
         return Part(f"The smallest input that shows it{about}", "\n".join(lines) or "(no arguments)", "code")
 
-    def log(self, found: Counterexample) -> Part:
+    def log(self, exercise: StatefulExercise, found: Counterexample) -> Part:
         """The steps, what each returned, and the one that went wrong."""
         results = found.outcome.value if found.outcome.kind == "returned" else []
         lines = []
@@ -83,6 +83,9 @@ class Teller:
             arrow = f"  ->  {brief(entry_value(results[index]))}" if index < len(results) and step[0] != "new" else ""
             here = index == found.problem.step
             lines.append(f"{'!' if here else ' '} {index + 1}. {self.call(step)}{arrow}{'   <- here' if here else ''}")
+            gloss = exercise.gloss(step) if exercise.gloss else ""
+            if gloss:
+                lines.append(f"     ({gloss})")
             if here:
                 break
         about = f" ({found.label})" if found.label else ""

@@ -235,7 +235,9 @@ def test_a_class_gets_the_shortest_list_of_steps():
     assert part(report, "The fewest steps").splitlines() == [
         "  1. Counter(1)",
         "  2. add(0)  ->  1",
+        "     (key 0)",
         "! 3. add(0)  ->  1   <- here",
+        "     (key 0)",
     ]
     assert part(report, "Expected") == "2"
 

@@ -105,6 +105,7 @@ COUNTER = StatefulExercise(
         new=st.tuples(st.integers(1, 3)), add=st.tuples(st.integers(0, 4)), expire=st.just(()), size=st.just(())
     ),
     pinned={"once": [("add", 1)]},
+    gloss=lambda step: f"key {step[1]}" if step[0] == "add" else "",
 )
 
 
