@@ -151,6 +151,8 @@ MATCH = Exercise(
         "an echo reply to somebody else": (sealed(A("0000 0000 004e 0002") + b"probe"), ECHO_PROBES),
         "an echo reply, and UDP probes with such ports": (
             sealed(A("0000 0000 9c40 829a") + b"probe"), UDP_PROBES),
+        "an echo reply, and UDP probes of such a length": (
+            sealed(A("0000 0000 000d 0000") + b"probe"), UDP_PROBES),
         "somebody pings us with our own numbers": (sealed(A("0800 0000 004d 0002") + b"probe"), ECHO_PROBES),
         "a ping that carries one of our probes as its data": (report(UDP_PROBES[1], 8, 0), UDP_PROBES),
         "options in the quoted header": (
@@ -167,6 +169,7 @@ MATCH = Exercise(
         "about an echo reply of ours": (report(make_probe(ICMP, 77, 1, kind=0), size=28), ECHO_PROBES),
         "the router has changed the header": (
             report(make_probe(UDP, 40000, 33435, ttl=0), size=28), UDP_PROBES),
+        "the UDP checksum was filled in on the way": (report(UDP_PROBES[1][:26] + A("be11")), UDP_PROBES),
     },
     mistakes=[
         Mistake("It looks as if the quoted header is taken to have 20 bytes: its own first byte says how many.",
@@ -176,6 +179,8 @@ MATCH = Exercise(
         Mistake("It looks as if the protocol is not compared: TCP and UDP keep their ports at the same place.",
                 partial(match_by, protocol=False)),
         Mistake("It looks as if only the destination port is compared.", partial(match_by, ports=slice(2, 4))),
+        Mistake("It looks as if all 8 bytes are compared: of UDP and TCP only the ports, the first 4, count.",
+                partial(match_by, ports=slice(0, 8))),
         Mistake("It looks as if the echo reply is missing: it quotes nothing, and brings identifier and sequence back.",
                 partial(match_by, reply=False)),
         Mistake("It looks as if time exceeded (11) alone is read: an unreachable (3) quotes the probe too.",

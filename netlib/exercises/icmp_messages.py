@@ -15,7 +15,7 @@ from netlib.internet.icmp import echo_reply as netlib_echo_reply
 from netlib.internet.icmp import error as netlib_error
 from netlib.wire.address import IPv4Address
 from netlib.wire.checksum import internet_checksum
-from netlib.wire.icmp import ICMPEcho, ICMPTimeExceeded
+from netlib.wire.icmp import ICMPDestinationUnreachable, ICMPEcho
 from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
 from netlib.wire.udp import UDPDatagram
 
@@ -125,6 +125,7 @@ ECHO_REPLY = Exercise(
         "no data": (ICMPEcho(identifier=7, sequence=65535).build(),),
         "nothing but zeros": (ICMPEcho().build(),),
         "the checksum's carry": (ICMPEcho(identifier=0xF7FF, sequence=0x0801).build(),),
+        "a new checksum that carries": (ICMPEcho(identifier=0xFFF0).build(),),
         "an echo reply": (sealed(A("0000 0000 0001 0002")),),
         "a timestamp request": (sealed(A("0d00 0000 0001 0002") + bytes(12)),),
         "a wrong checksum": (A("0800 0000 0001 0002"),),
@@ -291,6 +292,10 @@ ICMP_ERROR = Exercise(
                 partial(wrong_error, size=8, header=1)),
         Mistake("It looks as if the header is taken to have 20 bytes. Its length is in the packet: options count.",
                 partial(wrong_error, size=8, fixed=True)),
+        Mistake("It looks as if no ICMP packet is reported about: only errors are left out; a ping is reported about.",
+                lambda packet, *more: None if packet[9] == ICMP else wrong_error(packet, *more)),
+        Mistake("It looks as if the quote alone may have 576 bytes: the headers before it, 20 and 8 bytes, count too.",
+                partial(wrong_error, size=576)),
         Mistake("It looks as if the whole packet is quoted, however long.",
                 lambda packet, type, code, rest=0: wrong_error(packet, type, code, rest, size=len(packet))),
         Mistake("It looks as if the checksum is worked out before the quote is there.", checksum_without_quote),
@@ -299,5 +304,5 @@ ICMP_ERROR = Exercise(
     ],
     without=("netlib.internet.icmp", "netlib.wire.icmp", "netlib.exercises.icmp_path"),
     why=why_error,
-    like=ICMPTimeExceeded,
+    like=ICMPDestinationUnreachable,
 )  # fmt: skip

@@ -1,18 +1,18 @@
-"""Exercises 6.4 and 6.5: a traceroute that decides and does not wait, and what its answers say about the path.
+"""Exercise 6.4: a traceroute that decides and does not wait.
 
-The cases of 6.4 are lists of steps with times that are multiples of 1/64 s, which floats hold exactly, so that "just
+The cases are lists of steps with times that are multiples of 1/64 s, which floats hold exactly, so that "just
 in time" and "too late" are what they say.  Most are made by letting the reference run while somebody answers,
 is silent, answers twice, or too late.  The step `walk` puts the machine into a simulation with routers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
 
-from netlib.exercises.icmp_path import PROHIBITED, Hops, Traceroute, read_path, walk
-from netlib.grading import Exercise, Mistake, NotImplementedYet, StatefulExercise
+from netlib.exercises.icmp_path import Hops, Traceroute, walk
+from netlib.grading import Mistake, NotImplementedYet, StatefulExercise
 from netlib.grading.outcome import raised_part
 from netlib.internet.icmp import RateLimit
 from netlib.worlds.simulation import Simulation
@@ -20,9 +20,6 @@ from netlib.worlds.simulation import Simulation
 TICK = 1 / 64  # seconds
 STUCK = "the machine was asked 500 times and is still not done"
 Step = tuple[Any, ...]
-
-
-# ---- 6.4 ------------------------------------------------------------------------------------------------------
 
 
 class Impatient:
@@ -78,6 +75,8 @@ class StepsAndWalks(StatefulExercise):
                     log.append(["returned", in_simulation(made, *args)])
                 else:
                     thing = getattr(made, method)
+                    if method in ("done", "hops") and callable(thing):
+                        raise TypeError(f"{method} is a method here; it has to be an attribute or a property")
                     value = thing(*args) if callable(thing) else thing
                     log.append(["returned", None if method == "reply" else value])
             except NotImplementedYet:
@@ -146,7 +145,7 @@ def story(max_hops: int, tries: int, timeout: float, events: list[tuple[str, int
         poll()
         if machine.sent is not None and event in ("noise", "unknown", "silence"):
             steps.append(("deadline",))
-    return [*steps, ("poll", now + 10 * timeout), ("done",), ("hops",)] if machine.done else steps
+    return [*steps, ("deadline",), ("poll", now + 10 * timeout), ("done",), ("hops",)] if machine.done else steps
 
 
 stories = st.builds(story, st.integers(1, 4), st.integers(1, 3), st.sampled_from([1.0, 0.5, 3.0]),
@@ -237,7 +236,55 @@ def why_steps(case: Any) -> str:
         told += [f"on the first link, packet {n} is lost each way" for n in lost]
         told += [f"router {cut} has no route to the destination"] if cut else []
         return f"In this simulation there are {'; '.join(told)}."
-    return "One probe is out at a time; it is over when it is answered, or at its deadline."
+    return " ".join(dict.fromkeys(rules_for(case))) or "Probes are numbered from 0 over the whole run, TTLs from 1."
+
+
+def rules_for(case: Any) -> Iterator[str]:
+    """The rules of the text that these steps come across."""
+    machine = Traceroute(*case[0][1:])
+    for method, *args in case[1:]:
+        due, over = machine.deadline(), len(machine.answers)
+        if method == "poll":
+            machine.poll(*args)
+            if len(machine.answers) > over:
+                yield "At its deadline a probe is given up, and the same poll returns the next one (rule 1)."
+            elif due is not None:
+                yield "One probe is out at a time: poll returns None until it is over (rule 1)."
+        elif method == "reply":
+            number, _, kind, _, time = args
+            machine.reply(*args)
+            if len(machine.answers) > over and kind in (0, 3):
+                yield "Type 0 and type 3 are final: done when all the tries of this TTL are over (rule 4)."
+            elif due is not None and time >= due:
+                yield "An answer at the deadline or after it is too late (rule 2)."
+            elif due is None or number != over:
+                yield "Only the probe that is out can be answered (rule 2)."
+            elif len(machine.answers) == over:
+                yield "A redirect (5) or a source quench (4) is no answer (rule 3)."
+
+
+def reproduce(case: Any) -> str:
+    """The line that shows the counterexample again; a walk needs netlib's network."""
+    (_, *made), *rest = case
+    new = f"Traceroute({', '.join(map(repr, made))})"
+    if rest[-1][0] == "walk":
+        arguments = ", ".join(map(repr, rest[-1][1:]))
+        return f"from netlib.exercises.icmp_traceroute import in_simulation; in_simulation({new}, {arguments})"
+    calls = (name if name in ("done", "hops") else f"{name}({', '.join(map(repr, args))})" for name, *args in rest)
+    return "; ".join([f"answer = {new}", *(f"answer.{call}" for call in calls)])
+
+
+def is_probe(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2
+
+
+def ignores_an_end(case: Any, expected: Any, got: Any) -> bool:
+    return expected is None and is_probe(got) and any(step[0] == "reply" and step[3] in (0, 3) for step in case)
+
+
+def takes_redirects(case: Any, expected: Any, got: Any) -> bool:
+    redirected = any(step[0] == "reply" and step[3] in (4, 5) for step in case)
+    return redirected and (isinstance(expected, float) or expected is None) and got != expected
 
 
 TRACEROUTE = StepsAndWalks(
@@ -261,139 +308,17 @@ TRACEROUTE = StepsAndWalks(
                 WaitsATickTooLong),
         Mistake("It looks as if only port unreachable is an end: any 3 is one, and so is an echo reply (0).",
                 EndsOnlyAtPort),
+        Mistake("It looks as if the numbers start anew with each TTL: they go on over the whole run.",
+                when=lambda case, expected, got: expected[1] == got[1] and expected[0] > got[0]),
+        Mistake("It looks as if a redirect ends the wait: the packet was forwarded, and its answer is to come.",
+                when=takes_redirects),
+        Mistake("It looks as if it goes on behind the end: an echo reply (0) and any type 3 are final.",
+                when=ignores_an_end),
         Mistake("It looks as if silence leaves no trace: a probe that was given up is a None in its hop.",
                 SilenceIsNoEntry),
     ],
     without=("netlib.apps.traceroute", "netlib.exercises.icmp_path"),
     why=why_steps,
+    reproduce=reproduce,
     examples=150,
-)  # fmt: skip
-
-
-# ---- 6.5 ------------------------------------------------------------------------------------------------------
-
-ROUTERS = [f"10.0.{n}.1" for n in range(1, 6)]
-
-
-def answer_from(source: str, type: int = 11, code: int = 0) -> tuple[str, int, int, float]:
-    return source, type, code, 0.25
-
-
-one_answer = st.one_of(
-    st.none(),
-    st.builds(answer_from, st.sampled_from(ROUTERS)),
-    st.builds(answer_from, st.sampled_from(ROUTERS)),
-)
-last_answer = st.one_of(
-    st.none(),
-    st.builds(answer_from, st.sampled_from(ROUTERS)),
-    st.builds(answer_from, st.just(TARGET), st.sampled_from([0]), st.just(0)),
-    st.builds(answer_from, st.just(TARGET), st.just(3), st.sampled_from([3, 3, 2, 13])),
-    st.builds(answer_from, st.sampled_from(ROUTERS), st.just(3), st.sampled_from([0, 1, 3, 4, 9, 10, 13])),
-)
-hop_lists = st.builds(
-    lambda middle, last: [*middle, last],
-    st.lists(st.one_of(st.lists(one_answer, min_size=1, max_size=3), st.just([None, None])), max_size=5),
-    st.lists(last_answer, min_size=1, max_size=3),
-)
-
-
-def along(*words: str) -> Hops:
-    """A path in short: "r1", "*", "r2 r3" for several, "r2!1" for unreachable 1, "end" for the destination."""
-
-    def one(word: str) -> tuple[str, int, int, float] | None:
-        if word == "*":
-            return None
-        name, _, code = word.partition("!")
-        source = TARGET if name == "end" else ROUTERS[int(name[1:]) - 1]
-        if code:
-            return answer_from(source, 3, int(code))
-        return answer_from(source, 3, 3) if name == "end" else answer_from(source)
-
-    return [[one(word) for word in hop.split()] for hop in words]
-
-
-def why_path(args: Any) -> str:
-    hops, destination = args
-    right = read_path(hops, destination)
-    end, ttl = right["end"], right["ttl"]
-    return {
-        "reached": f"The destination itself answers, first at TTL {ttl}.",
-        "unreachable": f"At TTL {ttl} somebody on the way says unreachable, code {right['code']}.",
-        "filtered": f"At TTL {ttl} somebody says prohibited: code {right['code']}.",
-        "loop": f"At TTL {ttl} an address answers that has answered two or more hops before.",
-        "silent": f"The last TTL got no answer at all; TTL {ttl} was the last that did." if ttl else "Nobody answered.",
-        "unfinished": f"A router still answers at TTL {ttl}, the last that was tried.",
-    }[str(end)]
-
-
-def wrong_path(hops: Hops, destination: str, *, far: int = 2, any_unreachable: bool = True, prohibited: bool = True,
-               only_first: bool = False, source: bool = True, late: bool = False) -> dict[str, Any]:  # fmt: skip
-    """The ways to get it wrong, by keyword."""
-    path = [list(dict.fromkeys(answer[0] for answer in hop if answer)) for hop in hops]
-    if only_first:
-        path = [known[:1] for known in path]
-    answers = [(ttl, answer) for ttl, hop in enumerate(hops, 1) for answer in hop if answer]
-    result: dict[str, Any] = {"path": path, "end": "unfinished", "ttl": len(hops), "code": None}
-    reached = [ttl for ttl, answer in answers if (answer[0] == destination if source else answer[1:3] == (3, 3))]
-    refused = [(ttl, answer[2]) for ttl, answer in answers if answer[1] == 3]
-    first: dict[str, int] = {}
-    loops = [ttl for ttl, answer in answers if ttl - first.setdefault(answer[0], ttl) >= far]
-    if reached:
-        return result | {"end": "reached", "ttl": len(hops) if late else reached[0]}
-    if refused and any_unreachable:
-        ttl, code = refused[0]
-        end = "filtered" if prohibited and code in PROHIBITED else "unreachable"
-        return result | {"end": end, "ttl": ttl, "code": code}
-    if loops:
-        return result | {"end": "loop", "ttl": loops[0]}
-    if not path[-1]:
-        return result | {"end": "silent", "ttl": max((ttl for ttl, _ in answers), default=0)}
-    return result
-
-
-READ_PATH = Exercise(
-    number="6.5",
-    name="read_path",
-    points=4,
-    summary="What the answers say about the path, and how it ends.",
-    signature="read_path(hops: list, destination: str) -> dict",
-    rfc="RFC 792; RFC 1812 section 5.2.7.1",
-    reference=read_path,
-    inputs=st.tuples(hop_lists, st.just(TARGET)),
-    pinned={
-        "all is well": (along("r1", "r2", "end"), TARGET),
-        "three stars in the middle": (along("r1 r1", "* *", "end end"), TARGET),
-        "two routers share the load": (along("r1 r1 r1", "r2 r3 r2", "end * end"), TARGET),
-        "a star among answers": (along("* r1", "end *"), TARGET),
-        "a traceroute that sent ahead": (along("r1", "end", "end"), TARGET),
-        "silence to the end": (along("r1", "r2", "*", "*"), TARGET),
-        "nobody at all": (along("*", "*"), TARGET),
-        "a router knows no way": (along("r1", "r2!0"), TARGET),
-        "a host that is not there": (along("r1", "* r2!1"), TARGET),
-        "a firewall that says so": (along("r1", "r2!13"), TARGET),
-        "a firewall that pretends to be the destination's port": (along("r1", "r2!3"), TARGET),
-        "the destination's own firewall": (along("r1", "end!13"), TARGET),
-        "an echo reply": ([[answer_from(ROUTERS[0])], [answer_from(TARGET, 0, 0)]], TARGET),
-        "a loop": (along("r1", "r2", "r3", "r2", "r3"), TARGET),
-        "a loop, then silence": (along("r1", "r2", "r1", "*"), TARGET),
-        "twice in a row is no loop": (along("r1", "r1", "r2"), TARGET),
-        "once more, and the destination": (along("r1", "r2", "r1", "end"), TARGET),
-        "a hop refuses, another goes on": (along("r1", "r2!1 r3", "end"), TARGET),
-        "max_hops was too small": (along("r1", "r2"), TARGET),
-    },
-    mistakes=[
-        Mistake("It looks as if the first answer alone stands for its hop: load balancing gives several.",
-                lambda hops, destination: wrong_path(hops, destination, only_first=True)),
-        Mistake("It looks as if port unreachable means reached, whoever sent it: a firewall can send it too.",
-                lambda hops, destination: wrong_path(hops, destination, source=False)),
-        Mistake("It looks as if the prohibited codes (9, 10, 13) are read as plain unreachable.",
-                lambda hops, destination: wrong_path(hops, destination, prohibited=False)),
-        Mistake("It looks as if the same address twice in a row is read as a loop.",
-                lambda hops, destination: wrong_path(hops, destination, far=1)),
-        Mistake("It looks as if type 3 from a router is not looked for.",
-                lambda hops, destination: wrong_path(hops, destination, any_unreachable=False)),
-    ],
-    without=("netlib.apps", "netlib.exercises.icmp_path"),
-    why=why_path,
 )  # fmt: skip

@@ -15,7 +15,12 @@ from netlib.wire.checksum import internet_checksum, update_checksum
 
 
 def returned(part: str, value: Any, *kinds: type) -> Any:
-    """What a part has returned, if that is of one of these kinds; `TypeError` with the part's name if not."""
+    """What a part has returned, if that is of one of these kinds; `TypeError` with the part's name if not.
+
+    A bytearray will do for bytes: it is what comes of putting a message together in place.
+    """
+    if isinstance(value, bytearray) and bytes in kinds:
+        return bytes(value)
     if isinstance(value, kinds):
         return value
     expected = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)

@@ -106,6 +106,23 @@ def reply_no_fold(request):
     return good[:2] + (total & 0xFFFF).to_bytes(2, "big") + good[4:]
 
 
+def right_reply_in_place(request):
+    """A bytearray, changed in place, will do for bytes."""
+    if len(request) < 8 or request[0] != 8 or checksum(request):
+        return None
+    reply = bytearray(request)
+    reply[0] = 0
+    reply[2:4] = bytes(2)
+    reply[2:4] = checksum(bytes(reply)).to_bytes(2, "big")
+    return reply
+
+
+def reply_overflows(request):
+    """The first word grows less, so the checksum grows; and where it carries?"""
+    good = right_reply(request)
+    return good and good[:2] + (int.from_bytes(request[2:4], "big") + 0x0800).to_bytes(2, "big") + good[4:]
+
+
 # ---- 6.2 icmp_error -------------------------------------------------------------------------------------------
 
 
@@ -337,6 +354,14 @@ def match_reply_of_any(message, probes):
     return right_match(message, probes)
 
 
+def match_reply_of_udp(message, probes):
+    """The bytes at which an echo request has its identifier, whatever the protocol."""
+    if len(message) >= 8 and message[0] == 0:
+        bodies = [probe[(probe[0] & 15) * 4 :] for probe in probes]
+        return next((index for index, body in enumerate(bodies) if body[4:8] == message[4:8]), None)
+    return right_match(message, probes)
+
+
 # ---- 6.4 Traceroute -------------------------------------------------------------------------------------------
 
 
@@ -559,6 +584,27 @@ class LostTime(RightPlain):
             self.hops[-1][-1] = (source, type, code, now)
 
 
+class DoneIsMethod(RightPlain):
+    """`while not machine.done` is over at once."""
+
+    def __init__(self, max_hops=30, tries=3, timeout=1.0):
+        super().__init__(max_hops, tries, timeout)
+        over = self.done
+        self.done = lambda: over
+
+
+class OldDeadline(RightPlain):
+    """The deadline of the last probe stays when all is done."""
+
+    def deadline(self):
+        now_or_then = self.sent_at if self.sent_at is not None else getattr(self, "then", None)
+        return None if now_or_then is None else now_or_then + self.timeout
+
+    def finish(self, answer):
+        self.then = self.sent_at
+        super().finish(answer)
+
+
 # ---- 6.5 read_path --------------------------------------------------------------------------------------------
 
 
@@ -683,6 +729,30 @@ def path_loop_first(hops, destination):
     return right_path(hops, destination)
 
 
+def path_loop_since_last_seen(hops, destination):
+    """Three answers in a row, and each but one hop after the one before."""
+    result = right_path(hops, destination)
+    if result["end"] == "loop":
+        last = {}
+        for ttl, seen in enumerate(result["path"], 1):
+            if any(ttl - last.get(address, ttl) >= 2 for address in seen):
+                return result | {"ttl": ttl}
+            last |= dict.fromkeys(seen, ttl)
+        return result | {"end": "unfinished", "ttl": len(hops)}
+    return result
+
+
+def path_prohibited_wins(hops, destination):
+    """A prohibited one anywhere beats an earlier unreachable."""
+    result = right_path(hops, destination)
+    if result["end"] == "unreachable":
+        for ttl, hop in enumerate(hops, 1):
+            for answer in hop:
+                if answer and answer[1] == 3 and answer[2] in (9, 10, 13):
+                    return result | {"end": "filtered", "ttl": ttl, "code": answer[2]}
+    return result
+
+
 def path_loop_where_it_began(hops, destination):
     result = right_path(hops, destination)
     if result["end"] == "loop":
@@ -709,7 +779,7 @@ WRONG = {
     "6.1": [
         reply_old_checksum, reply_checksum_over_checksum, reply_without_data, reply_header_checksum, reply_little_endian,
         reply_to_every_type, reply_without_verifying, reply_sequence_plus_one, reply_dies_on_short, reply_ignores_odd_byte,
-        reply_no_fold,
+        reply_no_fold, reply_overflows,
     ],
     "6.2": [
         error_about_anything, error_about_errors, error_never_about_icmp, error_type_at_20, error_about_fragments,
@@ -722,6 +792,7 @@ WRONG = {
         named("match_no_source", match_variant(source=False)),
         named("match_no_destination", match_variant(destination=False)),
         named("match_destination_port", match_variant(ports=(2, 4))),
+        named("match_all_eight_bytes", match_variant(ports=(0, 8))),
         named("match_source_port", match_variant(ports=(0, 2))),
         named("match_no_echo_reply", match_variant(echo=False)),
         named("match_echo_request_as_reply", match_variant(reply_kind=8)),
@@ -730,21 +801,23 @@ WRONG = {
         named("match_quoted_reply", match_variant(request=False)),
         named("match_four_bytes_do", match_variant(least=4)),
         match_number_of_last, match_whole_quote, match_false_for_zero, match_dies_on_short, match_reply_of_any,
+        match_reply_of_udp,
     ],
     "6.4": [
         StopsAtOnce, NeverStops, OnlyPortUnreachable, EchoReplyForgotten, OneHopTooMany, LateCounts, AnyNumber,
         DeadlineNotIncluded, ForgetsSilence, StopsAtSilence, SendsAgainWhileOut, TtlFromZero, NumbersPerHop,
-        RedirectIsAnswer, SharedHops, LostTime,
+        RedirectIsAnswer, SharedHops, LostTime, DoneIsMethod, OldDeadline,
     ],
     "6.5": [
         named("path_without_code", without_code(right_path)), path_first_only, path_duplicates, path_sorted, path_stars,
         path_silence_in_the_middle, path_port_is_reached, path_only_13, path_refused_wins, path_neighbours_loop,
         path_loop_first, path_loop_where_it_began, path_reached_at_the_end, path_last_hop_only,
+        path_loop_since_last_seen, path_prohibited_wins,
     ],
 }  # fmt: skip
 
 RIGHT = {
-    "6.1": [right_reply, right_reply_incremental, right_reply_struct],
+    "6.1": [right_reply, right_reply_incremental, right_reply_struct, right_reply_in_place],
     "6.2": [right_error, right_error_shortest, right_error_struct],
     "6.3": [right_match, right_match_by_key],
     "6.4": [RightPlain, RightGenerator],
