@@ -3,7 +3,7 @@
 nbgrader locks and clears cells, removes hidden tests and computes checksums. Two steps are ours, and nbgrader_config.py
 puts them into nbgrader's list, so its command line writes the very same files:
 
-- `Stubs`: a solution region becomes `raise NotImplementedYet("5.2 internet_checksum")`, so that a fresh notebook reads
+- `Stubs`: a solution region becomes `raise NotImplementedYet("5.1 internet_checksum")`, so that a fresh notebook reads
   as waiting for an exercise, not as broken;
 - `Finish`: a cell that needs an exercise is tagged raises-exception, so that Run All goes on behind it; the builder's
   notes go.

@@ -161,7 +161,7 @@ class _Reader:
             self.fail(line, f"no exercise {number} is declared", "declare it in netlib/exercises/, or mend the number")
 
     def solution(self, cell: NotebookNode, number: str, line: int) -> str:
-        """Check a solution cell; returns what its stub says it waits for: "5.2 internet_checksum"."""
+        """Check a solution cell; returns what its stub says it waits for: "5.1 internet_checksum"."""
         if number in self.solutions:
             first = self.solutions[number]
             self.fail(line, f"exercise {number} has a solution on line {first}, too", "keep one, or mend the number")
