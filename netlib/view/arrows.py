@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SIZE = 12  # of the type, in pixels
 APART = 26  # between two labels
 LINE_APART = 28  # between two moments on a stretched axis
+BELOW = 13  # from an arrow's line to the second line of its label, below it
 LONGEST = 960  # of an axis that is true to scale
 TOP, LEFT = 72, 110
 Moment = tuple[float, int]  # ms, and a number that keeps apart what happens in the same ms
@@ -27,19 +28,19 @@ Moment = tuple[float, int]  # ms, and a number that keeps apart what happens in 
 class Axis:
     """Moments to heights."""
 
-    def __init__(self, moments: Sequence[Moment], scale: float | None) -> None:
-        """`scale` in pixels per ms, or None for an axis that is stretched where it must be."""
+    def __init__(self, moments: Sequence[Moment], scale: float | None, apart: float = LINE_APART) -> None:
+        """`scale` in pixels per ms, or None for an axis that is stretched until moments are `apart`."""
         self.moments = sorted(set(moments))
         self.true = scale is not None
         self.at: dict[Moment, float] = {}
         self.stretched: list[tuple[float, float]] = []  # pieces that are not to scale
         gaps = [b[0] - a[0] for a, b in zip(self.moments, self.moments[1:], strict=False)]
-        usual = 1.4 * LINE_APART / median([gap for gap in gaps if gap > 0] or [1.0])
+        usual = 1.4 * apart / median([gap for gap in gaps if gap > 0] or [1.0])
         y = TOP + 14.0
         for i, moment in enumerate(self.moments):
             if i:
                 true = gaps[i - 1] * (usual if scale is None else scale)
-                step = true if scale is not None else min(max(true, LINE_APART), 4 * LINE_APART)
+                step = true if scale is not None else min(max(true, apart), 4 * apart)
                 if abs(step - true) > 0.5:
                     self.stretched.append((y, y + step))
                 y += step
@@ -73,7 +74,7 @@ class Arrow:
         return sum(self.times) / 2
 
 
-def scale_for(arrows: list[Arrow], notes: list[tuple[int, float]]) -> float | None:
+def scale_for(arrows: list[Arrow], notes: list[tuple[int, float]], apart: float = APART) -> float | None:
     """Pixels per ms at which all labels can be read, or None if that makes too long an axis."""
     labels = [(a.columns, a.middle) for a in arrows] + [((c, c + 1), time) for c, time in notes]
     times = [t for a in arrows for t in a.times] + [t for _, t in notes]
@@ -84,7 +85,7 @@ def scale_for(arrows: list[Arrow], notes: list[tuple[int, float]]) -> float | No
     ]  # fmt: skip
     if not length or (close and not min(close)):
         return None
-    wanted = max(min(360, 40 * len(labels)) / length, APART / min(close, default=length))
+    wanted = max(min(360, 40 * len(labels)) / length, apart / min(close, default=length))
     return wanted if wanted * length <= LONGEST else None
 
 
@@ -97,7 +98,9 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
         for m in messages
     ]
     marks = [(column[n.participant], ms(n.time)) for n in notes]
-    pixels = scale_for(arrows, marks) if (arrows or marks) and scale != "order" else None
+    gap = spacing(participants, arrows)
+    more_lines = BELOW if any(len(lines(a, gap)) > 1 for a in arrows) else 0
+    pixels = scale_for(arrows, marks, APART + more_lines) if (arrows or marks) and scale != "order" else None
     if scale == "true" and pixels is None:
         times = [t for a in arrows for t in a.times] + [t for _, t in marks] + [0.0]
         pixels = LONGEST / ((max(times) - min(times)) or 1.0)
@@ -112,8 +115,7 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
             levels[i] = max(before) + 1 if before and step > 0 else min(before) - 1 if before else step
     moments = [m for a in arrows for m in (a.start, a.end)]
     note_moments = [(time, level) for (_, time), level in zip(marks, levels, strict=True)]
-    axis = Axis(moments + note_moments, pixels)
-    gap = spacing(participants, arrows)
+    axis = Axis(moments + note_moments, pixels, LINE_APART + more_lines)
     right = max([60.0, *(text_width(n.label, SIZE) + 40 for n in notes if column[n.participant] == len(column) - 1)])
     width = round(LEFT + gap * max(0, len(participants) - 1) + min(right, 360))
     if more:
@@ -130,7 +132,7 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
     for arrow in arrows:
         draw_arrow(svg, arrow, axis, xs)
     for arrow in arrows:  # behind all lines, so that none crosses a label
-        draw_label(svg, arrow, axis, xs)
+        draw_label(svg, arrow, axis, xs, gap)
     for note, (where, _), moment in zip(notes, marks, note_moments, strict=True):
         draw_note(svg, note.label, xs[where], axis.at[moment], gap if where < len(xs) - 1 else 360)
     if more:
@@ -157,6 +159,25 @@ def spacing(participants: Sequence[str], arrows: list[Arrow]) -> float:
     names = [text_width(name, 13) + 36 for name in participants]
     room = max(170.0, 860 / max(1, len(participants) - 1))
     return max(170.0, min(max(needs, default=0), room), max(names, default=0) if len(participants) < 8 else 0)
+
+
+def lines(arrow: Arrow, gap: float) -> list[str]:
+    """The label of an arrow in one line or two, where columns are `gap` pixels apart."""
+    room = abs(arrow.columns[1] - arrow.columns[0]) * gap - 24
+    if arrow.lost:
+        return in_two(arrow.message.label, 0.7 * room, 11)
+    return in_two(arrow.message.label, room, 11.5)
+
+
+def in_two(label: str, room: float, size: float) -> list[str]:
+    """A label that is too long for one line, broken behind a comma, or else between words; cut if two won't do."""
+    for between in (", ", " "):
+        parts = label.split(between)
+        for n in range(len(parts) - 1, 0, -1):
+            head, rest = between.join(parts[:n]) + between.rstrip(), between.join(parts[n:])
+            if text_width(label, size) > room and max(text_width(head, size), text_width(rest, size)) <= room:
+                return [shorten(head, room, size), shorten(rest, room, size)]
+    return [shorten(label, room, size)]
 
 
 def draw_axis(svg: SVG, axis: Axis, xs: list[float]) -> None:
@@ -201,21 +222,22 @@ def draw_arrow(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float]) -> None:
             svg.line(x2 - 5, y2 - 5 * sign, x2 + 5, y2 + 5 * sign, colour=BAD, width=2.5)
 
 
-def draw_label(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float]) -> None:
+def draw_label(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float], gap: float) -> None:
     x1, y1, x2, y2 = ends_of(arrow, axis, xs)
-    goal = xs[arrow.columns[1]]
-    room = abs(goal - x1) - 24
-    words = shorten(arrow.message.label, room, 11.5)
+    words = lines(arrow, gap)
     if arrow.lost:  # the words stand where the rest of the arrow would be
         towards = 1 if x2 > x1 else -1
         x, anchor = x2 + 10 * towards, "start" if towards > 0 else "end"
         svg.text(x, y2 - 2, "lost", size=SIZE, bold=True, colour=BAD, anchor=anchor, halo=True)
-        svg.text(x, y2 + 11, shorten(arrow.message.label, 0.7 * room, 11), size=11, anchor=anchor, halo=True)
+        for n, line in enumerate(words):
+            svg.text(x, y2 + 11 + BELOW * n, line, size=11, anchor=anchor, halo=True)
         return
     # a little behind the middle: where an arrow starts, the one that caused it arrives
-    part = 0.5 if y1 == y2 else 0.5 + max(0.0, min(0.06, (1 - text_width(words, 11.5) / room) / 2))
-    svg.text(x1 + part * (x2 - x1), y1 + part * (y2 - y1) - 5, words, size=SIZE, anchor="middle",
-             angle=degrees(atan((y2 - y1) / (x2 - x1))), halo=True)  # fmt: skip
+    room = abs(x2 - x1) - 24
+    part = 0.5 if y1 == y2 else 0.5 + max(0.0, min(0.06, (1 - text_width(words[0], 11.5) / room) / 2))
+    x, y, slope = x1 + part * (x2 - x1), y1 + part * (y2 - y1), degrees(atan((y2 - y1) / (x2 - x1)))
+    for line, off in zip(words, (-5, BELOW), strict=False):
+        svg.text(x, y + off, line, size=SIZE, anchor="middle", angle=slope, halo=True)
 
 
 def draw_note(svg: SVG, label: str, x: float, y: float, room: float) -> None:

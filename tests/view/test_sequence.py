@@ -8,7 +8,7 @@ import pytest
 
 from netlib.apps.traceroute import traceroute
 from netlib.view import Message, SequenceDiagram, sequence
-from netlib.view.arrows import Axis
+from netlib.view.arrows import Axis, in_two
 from netlib.wire.arp import ARPPacket
 from netlib.wire.ethernet import EthernetFrame
 from netlib.wire.packet import Packet, stack
@@ -206,3 +206,19 @@ def test_a_diagram_can_be_made_of_messages() -> None:
     message = Message("a", "b", "hello", 0.0, 0.1)
     assert SequenceDiagram(["a", "b"], [message]).messages == [message]
     assert re.search("hello", SequenceDiagram([], [message]).svg())
+
+
+def test_a_long_label_is_broken_into_two_lines_and_not_cut() -> None:
+    names = ["h1", "r1", "r2", "r3", "h2"]
+    label = "time to live exceeded, TTL 64"
+    for received in (0.005, None):
+        diagram = SequenceDiagram(names).message("r2", "r1", label, sent=0, received=received)
+        diagram.message("r1", "h1", label, sent=0.005, received=0.010)
+        texts = [node.text or "" for node in ET.fromstring(diagram.svg()).iter(f"{SVG}text")]
+        assert "TTL 64" in texts and not [text for text in texts if "…" in text]
+        assert " ".join(texts).count("exceeded, TTL 64") == 2
+
+
+def test_what_two_lines_cannot_hold_is_cut() -> None:
+    assert in_two("one two three", 60, 12) == ["one two", "three"]
+    assert in_two("x" * 50, 72, 12) == ["x" * 9 + "…"]
