@@ -167,20 +167,28 @@ def parse_header(data: bytes) -> dict[str, Any]:
         if isinstance(problem, BadChecksum | Truncated):  # what the options say is not looked at here
             raise problem
     found.options = data[20 : found.header_length]
-    return {name: getattr(found, name) for name in FIELDS}
+    return {name: getattr(found, name) for name in FIELDS} | {
+        "source": bytes(found.source),
+        "destination": bytes(found.destination),
+    }
 
 
 def why_parsed(args: tuple[Any, ...]) -> str:
     try:
         parse_header(args[0])
-    except WireError as error:
-        return f"{error}."
+    except WireError:
+        return "What is malformed is refused."
     return "A well-formed packet: each field from its bits, and the payload ends where the total length says."
 
 
 def same_fields(expected: Any, got: Any) -> bool:
     """Every field that is asked for has its value; more fields do no harm."""
     return isinstance(got, dict) and all(name in got and got[name] == value for name, value in expected.items())
+
+
+def flag_is_a_number(args: tuple[Any, ...], expected: Any, got: Any) -> bool:
+    flags = ("dont_fragment", "more_fragments")
+    return any(got[name] != expected[name] and bool(got[name]) == expected[name] for name in flags)
 
 
 PARSE = Exercise(
@@ -223,6 +231,7 @@ PARSE = Exercise(
                 "frame is padded to 64 bytes.", mistakes.payload_to_the_end),
         Mistake("The fragment offset has 13 bits: the top three of bytes 6 and 7 are the flags.",
                 mistakes.offset_with_flags),
+        Mistake("A flag is True or False: bool(word & 0x2000), where word & 0x2000 is 8192.", when=flag_is_a_number),
         Mistake("It looks as if a wrong checksum is not noticed. Of a header with its checksum in place, the "
                 "checksum is 0.", mistakes.checksum_not_looked_at),
         Mistake("It looks as if the checksum is taken over more than the header. The payload is not part of it.",
@@ -246,6 +255,14 @@ def one_hop(data: bytes) -> bytes:
     if data[8] == 0:
         raise ValueError("TTL 0: nothing can be taken off")
     return decrement_ttl(data)
+
+
+def why_updated(args: tuple[Any, ...]) -> str:
+    rule = "Only what changed is taken out of the sum and put in anew: HC' = ~(~HC + ~m + m')."
+    data = args[0]
+    if data[8] and internet_checksum(data[: 4 * (data[0] & 15)]):
+        return f"{rule} This packet's checksum was wrong when it came, and has to stay as wrong."
+    return f"{rule} All other bytes stay."
 
 
 DECREMENT = Exercise(
@@ -285,8 +302,7 @@ DECREMENT = Exercise(
     without=NOT_NETLIB,
     allowing=ADDRESSES,
     like=IPv4Packet,
-    why=lambda args: "Only what changed is taken out of the sum and put in anew: HC' = ~(~HC + ~m + m'). "
-    "All other bytes stay, right or wrong.",
+    why=why_updated,
 )  # fmt: skip
 
 EXERCISES = (CHECKSUM, BUILD, PARSE, DECREMENT, FRAGMENT, REASSEMBLER)

@@ -211,7 +211,7 @@ def header_as_it_was(packet: bytes, mtu: int) -> list[bytes]:
 
 
 class Careless:
-    """A reassembler that believes everything: it puts together what is there when the end is."""
+    """A reassembler that believes everything but repetitions: it puts together what is there when the end is."""
 
     def __init__(self, packets: int = 64) -> None:
         self.packets = packets
@@ -235,6 +235,9 @@ class Careless:
         if key not in self.waiting and len(self.waiting) >= self.packets:
             del self.waiting[next(iter(self.waiting))]
         _, pieces = self.waiting.setdefault(key, (now + 60.0, {}))
+        there = pieces.get(piece.fragment_offset)
+        if there and there.payload == piece.payload:
+            return None
         pieces[piece.fragment_offset] = piece
         if piece.fragment_offset == 0:
             self.raw[key] = packet
