@@ -2,7 +2,7 @@
 # # 05 The IP packet
 #
 # Your service sends messages of 8 KB over UDP to a collector in another region. The network team measures that 1 % of
-# all packets get lost. You measure that 6 % of your messages get lost. None arrives damaged and none arrives by half.
+# all packets get lost. You measure that 6 % of your messages get lost. None arrives damaged and none arrives in part.
 # **Both numbers are right. How can that be?**
 #
 # At the end of this chapter you can
@@ -12,7 +12,7 @@
 # - predict into how many pieces a packet is cut, by whom, and what a lost piece costs;
 # - show code of your own whose packets a Linux kernel accepts, and which answers that kernel's `ping`.
 #
-# You will write six functions. Together they are the bottom of a network stack, and it is yours.
+# You will write five functions and a class. Together they are the bottom of a network stack, and it is yours.
 
 # %%
 import random
@@ -22,24 +22,11 @@ from itertools import pairwise
 
 from IPython.display import display
 
-from netlib import (
-    Host,
-    ICMPEcho,
-    IPv4Address,
-    IPv4Packet,
-    Lab,
-    MACAddress,
-    Parts,
-    Simulation,
-    WireError,
-    decode,
-)
+from netlib import Host, ICMPEcho, IPv4Address, IPv4Packet, Lab, MACAddress, Parts, Simulation, WireError, decode
 from netlib.apps.ping import ping
 from netlib.grading import NotImplementedYet, check
 from netlib.lab import LabError
-from netlib.view import claims, header_picture, show, table
-from netlib.view.hops import hops
-from netlib.view.ruler import ruler
+from netlib.view import claims, header_picture, hops, ruler, show, table
 from netlib.worlds.task import sleep
 
 # %% [markdown]
@@ -88,7 +75,7 @@ print("answers:", len(h2.outbox), " dropped:", dict(h2.dropped))
 # should be told, if the source address may be the damaged part? (RFC 1122 section 3.2.1.2.)
 #
 # So work it out. The rule fits into a sentence: **add all 16-bit words of the header; what does not fit into 16 bits is
-# added back in at the bottom; then turn every bit round.**
+# added back in at the bottom; then flip every bit.**
 
 # %%
 total, steps = 0, []
@@ -99,7 +86,7 @@ for at in range(0, 20, 2):
         total = total - 0x10000 + 1
     steps.append((f"{at}-{at + 1}", f"{word:04x}", f"{total:04x}"))
 checksum = total ^ 0xFFFF
-steps.append(("", "every bit turned round", f"{checksum:04x}"))
+steps.append(("", "every bit flipped", f"{checksum:04x}"))
 table(steps, ["bytes", "word", "sum so far"], "The checksum of the header, by hand (hex)")
 
 # %%
@@ -119,8 +106,9 @@ show(decode(packet, "ip"))
 # %% [markdown]
 # ## 2. What the header is for
 #
-# RFC 791 (1981) draws the header like this, 32 bits to a row. netlib's parser is compiled from the same declaration as
-# this picture, so the picture can't be wrong about it.
+# RFC 791 drew this header in 1981, 32 bits to a row. One byte has changed its meaning since: byte 1 was the *type of
+# service*, and has been *dscp* and *ecn* since RFC 2474 and RFC 3168. The picture is drawn from the declaration that
+# netlib's parser is compiled from, so the two can't disagree.
 
 # %%
 header_picture(IPv4Packet)
@@ -132,7 +120,8 @@ header_picture(IPv4Packet)
 #    4 bytes: 5 to 15, so 20 to 60 bytes. What is beyond 20 are **options**. *total length* counts header and payload in
 #    bytes. Both are needed: the frame around the packet may be longer, because Ethernet pads short frames with zeroes.
 # 2. **Who and what?** Source, destination, and the *protocol* that the payload goes to.
-# 3. **How long may it live?** *ttl* is a number of hops, not of seconds. Every router takes one off.
+# 3. **How long may it live?** *ttl* is a number of hops: every router takes one off. (RFC 791 meant seconds;
+#    RFC 1812 section 5.3.1 says what became of that.)
 # 4. **How is it to be treated?** *dscp*, 6 bits, names a class of service. *ecn*, 2 bits, is for **explicit congestion
 #    notification**: a router that is about to be overloaded can mark a packet in place of dropping it.
 # 5. **Is it whole?** *identification*, three flags and *fragment offset* are about packets that were cut. The flags are
@@ -163,9 +152,12 @@ largest = max(length for length in (65515, 65516, 65535, 65536) if builds(length
 ecn = next(field for field in IPv4Packet.fields if field.name == "ecn")
 table(
     [
-        ("Data of up to 65 536 bytes", f"16 bits count to 65 535, header included: {largest} bytes of data at most", "RFC 791, 3.1"),
-        ("ECN is a bit", f"{ecn.width} bits, four values: not capable, ECT(0), ECT(1), congestion experienced", "RFC 3168, 5"),
-        ("Jumbo packets", "these fields are about cutting packets into pieces; jumbo frames are a long Ethernet MTU", "RFC 791, 3.2"),
+        ("Data of up to 65 536 bytes",
+         f"16 bits count to 65 535, header included: {largest} bytes of data at most", "RFC 791, 3.1"),
+        ("ECN is a bit",
+         f"{ecn.width} bits, four values: not capable, ECT(0), ECT(1), congestion experienced", "RFC 3168, 5"),
+        ("Jumbo packets",
+         "these fields are about cutting packets into pieces; jumbo frames are a long Ethernet MTU", "RFC 791, 3.2"),
     ],
     ["What is said", "What holds", "Where it says so"],
     "Reconcile",
@@ -177,7 +169,7 @@ table(
 # - A field of 16 bits has 65 536 values, but one of them is 0. And the total length counts the header too. UDP takes 8
 #   bytes more, so a UDP message has 65 507 bytes at most.
 # - A sender that can do ECN says so (ECT). Only then may a router say "congestion" (CE) in place of dropping. One bit
-#   could not tell "I can't" from "no congestion". Both hosts also have to agree on it, in TCP's handshake.
+#   could not tell "I can't" from "no congestion". With TCP both hosts agree on it in the handshake.
 # - A **jumbo frame** is an Ethernet frame with more than 1500 bytes of payload. A **jumbogram** is an IPv6 packet of over
 #   65 535 bytes (RFC 2675). Neither has to do with these fields.
 
@@ -194,7 +186,7 @@ table(
 # - `data`: any number of bytes, also none, also an odd number. If it is odd, pad it with one zero byte **behind** it.
 # - Take it as 16-bit words, high byte first, and add them up. Add what lies above 16 bits back in at the bottom, until
 #   nothing lies there any more (the **end-around carry**).
-# - Return the **complement**: every one of the 16 bits turned round, so a number from 0 to 65535.
+# - Return the **complement**: all 16 bits flipped, so a number from 0 to 65535.
 #
 # Example: `12 34 56` gives the words 0x1234 and 0x5600, their sum is 0x6834, and its complement is 0x97cb = 38859.
 # Of no bytes at all the sum is 0 and the checksum 65535.
@@ -217,14 +209,14 @@ def internet_checksum(data: bytes) -> int:
 check("5.1", internet_checksum)
 
 # %% [markdown]
-# Who receives a packet need not take the checksum out to test it. The sum of all words **with** the checksum in its place
-# is 0xFFFF, so the function gives 0.
+# A receiver need not take the checksum out to test it. The sum of all words **with** the checksum in its place is 0xFFFF,
+# so the function gives 0.
 #
 # ### Predict
 #
 # A checksum of 16 bits can't notice everything. Which of these three damages does it miss?
 #
-# 1. One bit of the TTL is turned round.
+# 1. One bit of the TTL flips.
 # 2. Source and destination are swapped.
 # 3. Byte 2 becomes one larger, byte 4 one smaller.
 
@@ -255,7 +247,8 @@ table(
 #
 # ### Exercise 5.2 `build_header` (3 points)
 #
-# From named fields to bytes.
+# From named fields to bytes. From here on an exercise may call what you wrote before it. So when a check speaks of a checksum
+# and you can't see why, look whether 5.1 has passed.
 #
 # `build_header(fields: dict, payload_length: int) -> bytes`
 #
@@ -352,8 +345,8 @@ header_picture(decode(mine, "ip")[IPv4Packet])
 # Raise `ValueError`, and no other exception, when
 #
 # - there are fewer than 20 bytes, or the version is not 4;
-# - IHL is less than 5, or the header it tells of is longer than the data;
-# - the total length ends inside the header, or beyond the data;
+# - IHL is less than 5, or tells of a header that is longer than the data;
+# - the total length is less than the header's, or more than the data's;
 # - the checksum of the header (options included) is wrong.
 #
 # Example: of the packet of section 1, `"header_length"` is 20, `"total_length"` 28, `"ttl"` 64, `"checksum"` 0x478e and
@@ -409,7 +402,8 @@ print("the same bytes:", again == packet)
 # ## 5. On the way: what routers change
 #
 # A **router** forwards: it takes a packet in on one link and puts it out on another. Here are three of them between two
-# hosts, in a simulation: `h1 - r1 - r2 - r3 - h2`. One ping goes through. We capture it on each link.
+# hosts, in a simulation: `h1 - r1 - r2 - r3 - h2`. The first cell builds them; the second sends a ping through and looks at
+# it on each link.
 
 # %%
 def chain(parts: Parts) -> tuple:
@@ -420,20 +414,21 @@ def chain(parts: Parts) -> tuple:
     for i, (left, right) in enumerate(pairwise(nodes), 1):
         link = sim.link((left, f"10.0.{i}.1/24"), (right, f"10.0.{i}.2/24"), delay=0.002)
         captures[f"{left.name} to {right.name}"] = sim.capture(link)
-    for i, node in enumerate(nodes, 1):
-        if i < 4:
-            node.add_route("10.0.4.0/24", via=f"10.0.{i}.2")
-        if i > 2:
-            node.add_route("10.0.1.0/24", via=f"10.0.{i - 1}.1")
-    nodes[1].add_route("10.0.3.0/24", via="10.0.2.2")
-    return sim, nodes[0], captures
+
+    h1, r1, r2, r3, h2 = nodes
+    for node, gateway in ((h1, "10.0.1.2"), (r1, "10.0.2.2"), (r2, "10.0.3.2")):
+        node.add_route("10.0.4.0/24", via=gateway)  # there
+    for node, gateway in ((h2, "10.0.4.1"), (r3, "10.0.3.1"), (r2, "10.0.2.1")):
+        node.add_route("10.0.1.0/24", via=gateway)  # and back
+    return sim, h1, captures
 
 
-def request_on(capture) -> IPv4Packet:
+def request_on(capture):
     """The echo request that passed this link."""
     return next(p for _, p in capture if IPv4Packet in p and p[IPv4Packet].destination == IPv4Address("10.0.4.2"))
 
 
+# %%
 sim, first, captures = chain(Parts())
 print(sim.run(ping(first, "10.0.4.2", count=1)))
 hops({place: request_on(capture) for place, capture in captures.items()}, IPv4Packet, "One packet on four links")
@@ -450,8 +445,8 @@ hops({place: request_on(capture) for place, capture in captures.items()}, IPv4Pa
 #
 # > HC' = ~(~HC + ~m + m')
 #
-# *HC* is the old checksum, *m* the old 16-bit word, *m'* the new one; `~` turns 16 bits round, and `+` brings the carry
-# round as before.
+# *HC* is the old checksum, *m* the old 16-bit word, *m'* the new one; `~` flips 16 bits (in Python `~x & 0xFFFF`), and
+# `+` brings the carry round as before.
 #
 # It is faster. But there is a better reason. Think of a router whose memory is faulty: *after* it has tested the
 # checksum, and before it sends the packet on, a bit of the destination flips. What does the next host notice,
@@ -534,6 +529,8 @@ print(f"{result.received} of 3 answered through three routers of yours; TTLs on 
 #   every piece but the last has to be a multiple of 8 bytes long.
 # - MF is 1 in all but the last. Only the last fragment tells how long the whole is.
 # - A fragment that meets a link with a still smaller MTU is cut again. Nothing shows afterwards that it happened twice.
+# - Every link has to carry 68 bytes, the longest header and 8 bytes of data. Every host has to be able to take packets of 576
+#   bytes, whole or in fragments (RFC 791). More than that is a favour.
 #
 # ### Predict
 #
@@ -544,18 +541,22 @@ print(f"{result.received} of 3 answered through three routers of yours; TTLs on 
 from netlib.internet.fragments import fragment as netlib_fragment
 
 big = IPv4Packet(
-    source=IPv4Address("10.5.1.2"), destination=IPv4Address("10.5.2.2"), protocol=17, identification=7, payload=bytes(1480)
+    source=IPv4Address("10.5.1.2"),
+    destination=IPv4Address("10.5.2.2"),
+    protocol=17,
+    identification=7,
+    payload=bytes(1480),
 ).build()
 ruler(netlib_fragment(big, 1000), "1500 bytes, cut for an MTU of 1000")
 
 # %% [markdown]
-# 980 bytes of data would fit behind a header of 20, but 980 is not a multiple of 8. So it is 976, and 504 remain. The second
-# header costs 20 bytes more, in a frame of its own.
+# 980 bytes of data would fit behind a header of 20, but 980 is not a multiple of 8. So it is 976, and 504 remain: packets of
+# 996 and 524 bytes, and 976 / 8 = 122 in the offset field. The second header costs 20 bytes more, in a frame of its own.
 #
 # **Who cuts?** It is often said that "the host with the smaller MTU" has to fragment. No: whoever *sends into* a link with too
 # small an MTU. That is the sending host for its own link, and for a link farther on the *router* in front of it (RFC
 # 791; in IPv6 only the sending host may cut, RFC 8200 section 4.5). **Nobody on the way puts them together again**, only the
-# destination does. The receiving host never cuts anything.
+# destination does. The receiving host never cuts what it receives.
 #
 # ### Exercise 5.5 `fragment` (4 points)
 #
@@ -564,8 +565,8 @@ ruler(netlib_fragment(big, 1000), "1500 bytes, cut for an MTU of 1000")
 # - `packet`: a well-formed packet. If it fits (`len(packet) <= mtu`), return it alone, unchanged.
 # - Otherwise, raise `ValueError` if DF is set, or if the MTU leaves no room for 8 bytes of data behind the header.
 # - Otherwise, return the fragments, first to last: whole packets of at most `mtu` bytes, with right lengths, offsets, MF
-#   and checksums. All other fields are as in `packet`. Make no more of them than needed: put as much data into each one
-#   as the MTU and the rule of 8 allow.
+#   and checksums. All other fields are as in `packet`. Make no more of them than needed: in each but the last, as
+#   many multiples of 8 bytes as the MTU allows behind a header as long as `packet`'s.
 # - `packet` may be a fragment itself. Then its own offset is added to each, and if it had MF set, its last piece has too.
 # - **Options** are one after the other in the header: byte 0 ends the list, byte 1 is a single byte of padding, and all others
 #   are a type, a length (which counts both these bytes) and a value. The highest bit of the type (0x80) is the **copied
@@ -614,7 +615,8 @@ check("5.5", fragment)
 # Your fragments, cut a second time on a link with an MTU of 576:
 
 # %% needs="5.1 5.5"
-ruler([again for piece in fragment(big, 1000) for again in fragment(piece, 576)], "1500 bytes, cut for 1000 and then for 576")
+twice = [again for piece in fragment(big, 1000) for again in fragment(piece, 576)]
+ruler(twice, "1500 bytes, cut for 1000 and then for 576")
 
 # %% [markdown]
 # Compare with what a direct cut to 576 would give: three pieces of up to 552 bytes. Cutting twice gave one short piece in
@@ -625,7 +627,7 @@ ruler([again for piece in fragment(big, 1000) for again in fragment(piece, 576)]
 # The destination collects. Fragments come in any order, some twice, some never. And some are made by people who mean harm:
 #
 # - Pieces that **overlap**. A firewall that looks at the first version and a host that keeps the second see different packets.
-#   So if pieces overlap, the whole packet goes (RFC 5722 for IPv6; good for IPv4 too, and Linux does it).
+#   So if pieces overlap, the whole packet goes (RFC 5722 for IPv6; Linux does so for IPv4 too).
 # - A last piece that ends beyond 65 535 bytes: the "ping of death" that crashed systems in 1996.
 # - First pieces without end: a host that waits for the rest of all of them runs out of memory. So there is a **timer**, and
 #   a **limit**.
@@ -643,16 +645,18 @@ ruler([again for piece in fragment(big, 1000) for again in fragment(piece, 576)]
 # - Fragments belong together when source, destination, protocol **and** identification are the same.
 # - The whole packet has the header of the **first** fragment (offset 0), options too, with MF 0, offset 0, and the new total
 #   length and checksum. Then it is forgotten.
-# - The same data in the same place again is a **repetition**: ignore it.
-# - A fragment *can't be true* if it overlaps what is there (a repetition apart); if the end of its data plus its own header would be
-#   beyond byte 65535; if its data end behind the end that a last fragment has set, or it is itself a last fragment and says another end
-#   or leaves data behind it. Then drop the **whole packet** and everything more that comes of it, until its
-#   time is up. It still counts as unfinished until then.
+# - The same data in the same place again is a **repetition**: ignore it, whatever its header says. What came first is kept.
+# - A fragment *can't be true* in three cases. Then drop the **whole packet**, and whatever else comes of it until its time is
+#   up. Until then it still counts as unfinished.
+#     1. It overlaps what is there, and is no repetition.
+#     2. It contradicts the end of the packet, which a last fragment (MF 0) sets: it goes beyond an end that is known, or
+#        it is a last fragment itself and its end is another one, or lies before the end of data that came earlier.
+#     3. The end of its data and the length of its own header add up to more than 65535.
 # - No more than `packets` packets may be unfinished. When one too many begins, forget the oldest, and tell nobody.
 #
 # **`expire(now: float) -> list[bytes]`** forgets all packets whose time is up: 60 s after the first of their fragments came (at
-# 60.0, not later). It returns the first fragments (offset 0) of those that had one, oldest first, just as they came; their senders
-# get to know. Of packets that were dropped because something could not be true, nobody is told.
+# 60.0, not later; RFC 1122 asks for 60 to 120 s). It returns the first fragments (offset 0) of those that had one, oldest first, just as they came; their senders
+# get to know, by an ICMP message. Of packets that were dropped because something could not be true, nobody is told.
 #
 # **`deadline() -> float | None`** says when `expire` is next needed: when the time of the oldest unfinished packet is up. `None`
 # when there is none.
@@ -765,7 +769,10 @@ except LabError as error:
     lab = None
     print(f"no lab here: {error}")
 
+# %% [markdown]
+# Two cells of helpers; skim them. The first asks a kernel what it has counted, the second makes packets with your functions.
 
+# %%
 def counters(node, *names: str) -> dict[str, int]:
     """What a node's kernel has counted so far, by the names that `nstat` knows."""
     lines = node.run(["nstat", "-asz", *names]).stdout.splitlines()
@@ -777,6 +784,11 @@ def counted(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
     return {name: after[name] - before[name] for name in after if after[name] != before[name]}
 
 
+def sent_by(address: str, packets: list) -> list:
+    """Those packets that have this source."""
+    return [p for p in packets if p[IPv4Packet].source == IPv4Address(address)]
+
+
 def settle(condition, seconds: float = 2.0) -> bool:
     """Wait until `condition()` holds, but not for ever."""
     until = time.monotonic() + seconds
@@ -784,15 +796,7 @@ def settle(condition, seconds: float = 2.0) -> bool:
         time.sleep(0.02)
     return bool(condition())
 
-# %% [markdown]
-# ### Your header, its checksum, its kernel
-#
-# A **raw socket** takes whole packets, header and all. So this is your `build_header` and your checksum, in front of a kernel
-# that knows nothing of netlib. One thing to know: Linux fills in total length and checksum itself in what goes through such a
-# socket (see `raw(7)`). So we go one step below and send a *frame*, through an `AF_PACKET` socket. That the kernel does
-# not touch.
-
-# %% live needs="5.1 5.2 5.3"
+# %%
 def ethernet(node, router, packet: bytes) -> bytes:
     """A frame from this node's eth1 to that router's eth1."""
     ends = [each.run("cat /sys/class/net/eth1/address").stdout.strip().replace(":", "") for each in (router, node)]
@@ -805,14 +809,25 @@ def echo(number: int, data: bytes) -> bytes:
     return head[:2] + internet_checksum(head + data).to_bytes(2, "big") + head[4:] + data
 
 
-def packet_to(last: int, payload: bytes, **fields) -> bytes:
-    """From h1 to 10.5.x.y, built by you."""
-    ends = {"source": bytes([10, 5, 1, 2]), "destination": bytes([10, 5, last >> 8, last & 255]), "protocol": 1}
+def packet_to(destination: str, payload: bytes, **fields) -> bytes:
+    """A packet from h1 to this address, built by you."""
+    ends = {"source": bytes([10, 5, 1, 2]), "destination": bytes(map(int, destination.split("."))), "protocol": 1}
     return build_header(ends | fields, len(payload)) + payload
 
 
-H2, R1 = 0x0202, 0x0101
-request = packet_to(H2, echo(1, b"hello, kernel"), identification=0x1C46)
+def sealed(packet: bytes) -> bytes:
+    """With a checksum that is right for these 20 bytes."""
+    return packet[:10] + internet_checksum(packet[:10] + b"\0\0" + packet[12:20]).to_bytes(2, "big") + packet[12:]
+
+# %% [markdown]
+# ### Your header, a real kernel
+#
+# Now your `build_header` and your checksum stand in front of a kernel that knows nothing of netlib. A **raw socket** would take
+# whole packets, header and all; but Linux fills in total length and checksum itself in what goes through one (see `raw(7)`).
+# So we go one step below and send a *frame*, through an `AF_PACKET` socket. That one the kernel does not touch.
+
+# %% live needs="5.1 5.2 5.3"
+request = packet_to("10.5.2.2", echo(1, b"hello, kernel"), identification=0x1C46)
 if not lab:
     print(RECORDED, "h2 answered; the request left with TTL 64 and arrived with TTL 63; nothing else changed but the checksum")
 else:
@@ -832,33 +847,32 @@ else:
 # %% [markdown]
 # ### Predict: what does the kernel do with malformed headers?
 #
-# Your `parse_header` refuses them. A kernel drops them too, and counts: `IpInHdrErrors`, which you find with `nstat`. Does it
-# count all of the following? One of them goes into another counter. Which?
+# Your `parse_header` refuses them. A kernel drops them too, and counts them in `IpInHdrErrors`, which `nstat` shows. Of these
+# nine packets six are malformed, and one of the six goes into another counter. Which?
+
+# %%
+def trials() -> dict[str, bytes]:
+    """Nine packets for r1, six of them malformed."""
+    plain = packet_to("10.5.1.1", echo(2, bytes(8)))
+    return {
+        "as it should be": plain,
+        "with 18 bytes of frame padding": plain + bytes(18),
+        "a wrong checksum": plain[:10] + b"\x12\x34" + plain[12:],
+        "version 6": sealed(b"\x65" + plain[1:]),
+        "IHL 4": sealed(b"\x44" + plain[1:]),
+        "IHL 15, beyond the data": sealed(b"\x4f" + plain[1:]),
+        "total length 19": sealed(plain[:2] + b"\0\x13" + plain[4:]),
+        "total length beyond the data": sealed(plain[:2] + b"\5\0" + plain[4:]),
+        "the reserved bit set": sealed(plain[:6] + b"\x80\0" + plain[8:]),
+    }
 
 # %% live needs="5.1 5.2 5.3"
-def sealed(packet: bytes) -> bytes:
-    """With a checksum that is right for these 20 bytes."""
-    return packet[:10] + internet_checksum(packet[:10] + b"\0\0" + packet[12:20]).to_bytes(2, "big") + packet[12:]
-
-
-plain = packet_to(R1, echo(2, bytes(8)))
-trials = {
-    "as it should be": plain,
-    "with 18 bytes of frame padding": plain + bytes(18),
-    "a wrong checksum": plain[:10] + b"\x12\x34" + plain[12:],
-    "version 6": sealed(b"\x65" + plain[1:]),
-    "IHL 4": sealed(b"\x44" + plain[1:]),
-    "IHL 15, beyond the data": sealed(b"\x4f" + plain[1:]),
-    "total length 19": sealed(plain[:2] + b"\0\x13" + plain[4:]),
-    "total length beyond the data": sealed(plain[:2] + b"\5\0" + plain[4:]),
-    "the reserved bit set": sealed(plain[:6] + b"\x80\0" + plain[8:]),
-}
 WATCHED = ("IpInHdrErrors", "IpInDelivers", "IpExtInTruncatedPkts", "IpExtInCsumErrors")
 if not lab:
     print(RECORDED, "all as your parser, and the total length beyond the data in IpExtInTruncatedPkts")
 else:
     rows = []
-    for name, data in trials.items():
+    for name, data in trials().items():
         try:
             parse_header(data)
             yours = "accepts"
@@ -873,7 +887,7 @@ else:
     display(table(rows, ["header", "your parser", "the kernel", "what the kernel counted"], "Nine packets for r1"))
 
 # %% [markdown]
-# You agree with the kernel in all nine. A packet that is cut short is counted as truncated, not as a header error, because its
+# A right parser agrees with the kernel in all nine. A packet that is cut short is counted as truncated, not as a header error, because its
 # header is all right; it is the rest that is missing. And a wrong checksum is counted twice, the second time under its own name:
 # when `IpExtInCsumErrors` grows on a server, look for broken hardware.
 #
@@ -890,11 +904,6 @@ else:
         ping_output = h1.run("ping -c 1 -W 2 -M dont -s 3000 10.5.2.2")
     ours = [p for _, p in here.packets if IPv4Packet in p]
     theirs = [p for _, p in there.packets if IPv4Packet in p]
-
-    def sent_by(address: str, packets: list) -> list:
-        """Those packets that have this source."""
-        return [p for p in packets if p[IPv4Packet].source == IPv4Address(address)]
-
     left, arrived, back = sent_by("10.5.1.2", ours), sent_by("10.5.1.2", theirs), sent_by("10.5.2.2", ours)
     print(f"{len(left)} fragments left h1, {len(arrived)} arrived at h2, and {len(back)} came back to h1")
     display(ruler(left, "Leaving h1 (MTU 1500)"), ruler(arrived, "Arriving at h2: r1 has cut again (MTU 1000)"))
@@ -934,7 +943,7 @@ def deliver(pieces: list) -> dict[str, int]:
 
 
 def cut(identification: int) -> list:
-    return fragment(packet_to(H2, echo(3, bytes(2000)), identification=identification), 576)
+    return fragment(packet_to("10.5.2.2", echo(3, bytes(2000)), identification=identification), 576)
 
 
 one, two, three = cut(101), cut(102), cut(103)
@@ -954,7 +963,8 @@ else:
 
 # %% [markdown]
 # The kernel does what your `Reassembler` does: order does not matter, a repetition is ignored, an overlap costs the packet.
-# These counters are what to look at on a server: when `IpReasmFails` grows, fragments get lost on the way to you.
+# These counters are what to look at on a server: when `IpReasmFails` grows, fragments get lost on the way to
+# you, or their buffer overflows.
 #
 # ### Their fragments, your Reassembler
 #
