@@ -16,7 +16,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from netlib.authoring.chapter import AuthoringError, Chapter
-from netlib.authoring.source import METADATA, Source
+from netlib.authoring.source import LIVE, METADATA, Source
 
 CELL_TIMEOUT = 300  # seconds
 STRAY = re.compile(r"<[^<>]{1,80} at 0x[0-9a-f]{6,}>|/tmp/ipykernel_\d+")
@@ -63,7 +63,7 @@ def execute(chapter: Chapter, source: Source, progress: Callable[[int, int], Non
     for index in code:
         cell = notebook.cells[index]
         cell.metadata.pop("execution", None)
-        if "nbval-ignore-output" in cell.metadata.get("tags", []):
+        if LIVE in cell.metadata.get("tags", []):
             continue
         text = json.dumps(cell.outputs)
         stray = STRAY.search(text)

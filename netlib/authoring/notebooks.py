@@ -2,7 +2,7 @@
 
 A solved notebook whose cells are what the source says keeps its outputs; only a changed one is executed, for
 outputs are nbval's business. The student's notebook is cut anew each time, and written only when its bytes differ. So a
-rebuild changes nothing that has not changed.
+rebuild changes nothing that has not changed; nor does executing all again, when only live outputs came out differently.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from netlib.authoring.chapter import Chapter
 from netlib.authoring.execute import execute
 from netlib.authoring.release import release
-from netlib.authoring.source import Exercises, read
+from netlib.authoring.source import LIVE, Exercises, read
 
 Progress = Callable[[str, int, int], None]
 """Told (chapter, code cells done, code cells in all) as a notebook executes."""
@@ -38,10 +38,12 @@ def build(
     """
     source = read(chapter, exercises)
     written = []
-    if force or cells(load(chapter.solved)) != cells(source.notebook):
+    there = load(chapter.solved)
+    if force or cells(there) != cells(source.notebook):
         execute(chapter, source, lambda done, of: progress(chapter.name, done, of))
-        chapter.solved.write_text(text(source.notebook), "utf-8")
-        written.append(chapter.solved)
+        if there is None or settled(there) != settled(source.notebook):
+            chapter.solved.write_text(text(source.notebook), "utf-8")
+            written.append(chapter.solved)
     with tempfile.TemporaryDirectory() as folder:
         release(chapter, Path(folder))
         for path, changed in differences(Path(folder) / chapter.name, chapter.released):
@@ -84,6 +86,15 @@ def cells(notebook: NotebookNode | None) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    return text(notebook)
+
+
+def settled(notebook: NotebookNode) -> str:
+    """Everything of an executed notebook but the outputs of its live cells, which differ at each run."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        if LIVE in cell.metadata.get("tags", []):
+            cell.outputs = []
     return text(notebook)
 
 

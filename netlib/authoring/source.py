@@ -32,6 +32,7 @@ from nbformat import NotebookNode
 from netlib.authoring.chapter import AuthoringError, Chapter
 
 WORDS = ("solution", "check", "needs", "live", "tags")
+LIVE = "nbval-ignore-output"  # the tag of a live cell
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HIDDEN_TEST = """\
 ### BEGIN HIDDEN TESTS
@@ -137,7 +138,7 @@ class _Reader:
         if cell.cell_type == "code":
             self.imported |= imported_names(cell.source)
         if "live" in words:
-            tags.append("nbval-ignore-output")
+            tags.append(LIVE)
         if "needs" in words:
             notes["needs"] = self.needs(str(words["needs"]).split(), line)
         if "solution" in words:
