@@ -21,6 +21,7 @@ APART = 26  # between two labels
 LINE_APART = 28  # between two moments on a stretched axis
 BELOW = 13  # from an arrow's line to the second line of its label, below it
 LONGEST = 960  # of an axis that is true to scale
+LONGEST_STEP = 70  # between two moments on a stretched axis, however long the time
 TOP, LEFT = 72, 110
 Moment = tuple[float, int]  # ms, and a number that keeps apart what happens in the same ms
 
@@ -40,7 +41,7 @@ class Axis:
         for i, moment in enumerate(self.moments):
             if i:
                 true = gaps[i - 1] * (usual if scale is None else scale)
-                step = true if scale is not None else min(max(true, apart), 4 * apart)
+                step = true if scale is not None else min(max(true, apart), LONGEST_STEP)
                 if abs(step - true) > 0.5:
                     self.stretched.append((y, y + step))
                 y += step

@@ -201,8 +201,11 @@ class SequenceDiagram(View):
              "lost" if m.received is None else "" if m.received == m.sent else f"{self.ms(m.received):.3f} ms")
             for m in messages
         ]  # fmt: skip
-        rows = [(self.ms(n.time), n.participant, "", n.label, "") for n in notes] + rows
-        return sorted(rows, key=lambda row: row[0])
+        arrivals = {(m.destination, m.received) for m in messages}  # a note stands behind what arrives then and there
+        behind = [n for n in notes if (n.participant, n.time) in arrivals]
+        before = [n for n in notes if n not in behind]
+        first, last = ([(self.ms(n.time), n.participant, "", n.label, "") for n in some] for some in (before, behind))
+        return sorted([*first, *rows, *last], key=lambda row: row[0])
 
     @property
     def more(self) -> str:

@@ -208,6 +208,12 @@ def test_a_diagram_can_be_made_of_messages() -> None:
     assert re.search("hello", SequenceDiagram([], [message]).svg())
 
 
+def test_the_list_has_a_note_behind_what_arrives_there_then_and_before_what_leaves() -> None:
+    diagram = SequenceDiagram(["a", "b"]).message("a", "b", "too long", sent=0, received=0).note("b", 0, "dropped")
+    diagram.note("a", 1, "again").message("a", "b", "short", sent=1, received=1)
+    assert [row[3] for row in diagram.rows()] == ["too long", "dropped", "again", "short"]
+
+
 def test_a_long_label_is_broken_into_two_lines_and_not_cut() -> None:
     names = ["h1", "r1", "r2", "r3", "h2"]
     label = "time to live exceeded, TTL 64"
