@@ -149,6 +149,8 @@ async def walk(
             if machine.done:
                 return machine
             due = machine.deadline()
+            if probe is None and due is None:
+                raise RuntimeError("the machine is not done, but no probe is out, and poll returned none to send")
             # a microsecond more: a sum of floats may fall short of the deadline by a hair
             wait = 1.0 if due is None else max(0.0, due - await now()) + 1e-6
             if not await readable(icmp, wait):

@@ -81,9 +81,13 @@ def send_by_hand(message: bytes, parts: Parts | None = None):
     return answer, [crossing for crossing in capture.crossings if IPv4Packet in crossing.packet]
 
 
+def in_hex(message: bytes | None) -> str:
+    return "nothing" if message is None else message.hex(" ")
+
+
 answer, crossings = send_by_hand(request)
-print("sent    ", request.hex(" "))
-print("received", answer.hex(" "))
+print("sent    ", in_hex(request))
+print("received", in_hex(answer))
 SequenceDiagram.from_crossings(crossings, title="Eight bytes there, eight bytes back")
 
 # %% [markdown]
@@ -93,12 +97,11 @@ SequenceDiagram.from_crossings(crossings, title="Eight bytes there, eight bytes 
 
 # %%
 answer, crossings = send_by_hand(bytes.fromhex("08 00 f7 fd 00 01 00 02"))
-print("received", answer and answer.hex(" "))
+print("received", in_hex(answer))
 SequenceDiagram.from_crossings(crossings, title="With a checksum that does not fit")
 
 # %% [markdown]
-# Nothing: no answer, and no error message either. A damaged message is dropped in silence, because any field of it may
-# be what is wrong, its sender's address in the IP header aside. **Silence is an answer that fits many questions.** Keep that
+# Nothing: no answer, and no error message either. A damaged message is dropped in silence, since nobody can tell which of its bits are wrong. **Silence is an answer that fits many questions.** Keep that
 # in mind; most wrong conclusions from `ping` and `traceroute` are wrong readings of silence.
 #
 # ## Exercise 6.1: answer a ping
@@ -145,16 +148,15 @@ check("6.1", echo_reply)
 # Now the neighbour's host runs *your* function. In netlib's host each part can be replaced: `Parts` says by what.
 
 # %% needs="6.1"
-print("your answer:", echo_reply(request).hex(" "))
+print("your answer:", in_hex(echo_reply(request)))
 answer, crossings = send_by_hand(request, Parts(checksum=internet_checksum, echo_reply=echo_reply))
-print("received   :", answer.hex(" "))
+print("received   :", in_hex(answer))
 SequenceDiagram.from_crossings(crossings, title="Answered by your function")
 
 # %% [markdown]
 # ## Reports about packets
 #
-# Echoes are one half of ICMP: questions and answers. The other half is **error messages**: a router or host had to drop
-# a packet, and says so to the one who sent it. These are the ones that you meet:
+# Echoes are one half of ICMP: questions and answers. The other half is **error messages**: a router or host has had trouble with a packet, mostly had to drop it, and says so to the one who sent it. These are the ones that you meet:
 #
 # | type | code | what it says | who says it |
 # |---|---|---|---|
@@ -162,6 +164,8 @@ SequenceDiagram.from_crossings(crossings, title="Answered by your function")
 # | 3 | 3 | **port unreachable**: no program has this UDP port | the destination itself |
 # | 3 | 4 | **fragmentation needed**, and the packet said Don't Fragment; the next link's MTU is in the header | the router before that link |
 # | 3 | 9, 10, 13 | **administratively prohibited**: a filter refuses it | a router or firewall |
+# | 4 | 0 | **source quench**: slow down. Obsolete, and ignored (RFC 6633) | old routers |
+# | 5 | 0 to 3 | **redirect**: forwarded, but there is a shorter way; which router to take is in the header | the first router |
 # | 11 | 0 | **time exceeded**: the TTL ran out on the way | a router on the way |
 # | 11 | 1 | a packet's fragments did not all arrive in time | the destination |
 # | 12 | | **parameter problem**: a field of the header is nonsense, and which | whoever read it |
@@ -219,14 +223,15 @@ show(report, layers=["ICMP", "quoted IPv4", "quoted ICMP"], title="What r2 sends
 # %% [markdown]
 # The report is an envelope with a part of the letter inside: behind its eight bytes of header it **quotes** the packet that was
 # dropped. RFC 792 demands the IP header and 8 bytes more. RFC 1812 (section 4.3.2.3) asks routers for as much as fits into
-# 576 bytes. Look at the quoted TTL: it is 1, as it arrived at r2. The router shows you the packet in the state in which it died.
+# 576 bytes. Look at the quoted TTL: it is 1, as it arrived at r2. The router shows you the packet in the state in which it died. (`length` in the ICMP
+# header is 0 unless something follows the quote, such as MPLS labels: RFC 4884.)
 #
 # Why *eight* bytes behind the header? Because in UDP and TCP the ports are there, and in an echo request the identifier and the
 # sequence number. That is what the sender needs to find out whose packet it was.
 #
 # ### When a host must keep silent
 #
-# Reports can do harm. So RFC 1122 (section 3.2.2) forbids them about
+# Reports can do harm. So RFC 1122 (section 3.2.2, for hosts) and RFC 1812 (section 4.3.2.7, for routers) forbid them about
 #
 # - **an ICMP error message**: else two hosts could report about each other's reports for ever. Reports about echoes and other
 #   queries are fine;
@@ -236,7 +241,9 @@ show(report, layers=["ICMP", "quoted IPv4", "quoted ICMP"], title="What r2 sends
 # - **a packet from no single host**: the source is 0.0.0.0, loopback (127.x.x.x), multicast, or anything above (224.x.x.x to
 #   255.x.x.x): a report to such an address goes nowhere, or to many.
 #
-# Besides, routers limit the *rate* of their reports. That is a rule too (RFC 1812 section 4.3.2.8), and it will matter.
+# Nor may they report about what came as a broadcast of the *link*. That stands in the Ethernet header: your function, which gets the IP packet alone, can't see it.
+#
+# Besides, routers limit the *rate* of their reports. RFC 1812 (section 4.3.2.8) asks that they can, and it will matter.
 #
 # ## Exercise 6.2: report about a packet
 #
@@ -286,9 +293,9 @@ icmp_error(crossings[0].packet[IPv4Packet].build(), 11, 0)  # waits here until 6
 sim, hosts, links = network(Parts(icmp_error=icmp_error))
 rows = []
 for ttl in (1, 2, 3, 4):
-    (answer,) = sim.run(ping(hosts["h1"], "10.0.4.2", count=1, ttl=ttl)).answers
-    kind = f"{answer.message.type}/{answer.message.code}"
-    rows.append((ttl, answer.source, kind, answer.message.name, f"{1000 * answer.rtt:.0f} ms"))
+    for answer in sim.run(ping(hosts["h1"], "10.0.4.2", count=1, ttl=ttl)).answers:
+        kind = f"{answer.message.type}/{answer.message.code}"
+        rows.append((ttl, answer.source, kind, answer.message.name, f"{1000 * answer.rtt:.0f} ms"))
 table(rows, ["TTL", "answer from", "type/code", "what it says", "after"], "Pings that live longer and longer")
 
 # %% [markdown]
@@ -296,7 +303,7 @@ table(rows, ["TTL", "answer from", "type/code", "what it says", "after"], "Pings
 #
 # ## Whose report is it?
 #
-# ICMP has no ports. When a report comes in, the kernel hands a copy to *every* program that listens for ICMP: two pings and a traceroute on
+# ICMP has no ports. When a report comes in, the kernel hands a copy to *every* program that listens for ICMP on a raw socket: two such pings and a traceroute on
 # one host all see each other's answers. To take the wrong one for your own is a classic bug in home-made ping tools.
 #
 # Two things help:
@@ -304,15 +311,16 @@ table(rows, ["TTL", "answer from", "type/code", "what it says", "after"], "Pings
 # - an **echo reply** brings back identifier and sequence number;
 # - an **error** quotes the packet: addresses, protocol, and the first 8 bytes behind the header.
 #
-# But not everything in the quote is as you sent it. Routers on the way have lowered the TTL, and with it the header's checksum has changed. What
-# stays are the addresses, the protocol, the ports or identifiers, and the payload.
+# But not everything in the quote is as you sent it. Routers on the way have lowered the TTL, and with it the header's checksum has changed. What stays are the addresses, the protocol, the ports or identifiers, and the payload. (A NAT changes addresses and ports on the way
+# out. It has to change them back in the quote: RFC 5508.) And the UDP checksum that you capture may be another than the
+# quoted one: many network cards fill it in last (**checksum offload**).
 
 # %%
 sent, quoted = crossings[0].packet[IPv4Packet], report[ICMPTimeExceeded].original
 table(
     [
-        (name, getattr(sent, name), getattr(quoted, name))
-        for name in ("source", "destination", "protocol", "identification", "ttl", "checksum")
+        *((name, getattr(sent, name), getattr(quoted, name)) for name in ("source", "destination", "protocol", "ttl")),
+        *((name, *(f"{getattr(p, name):04x}" for p in (sent, quoted))) for name in ("identification", "checksum")),
     ],
     ["field", "as sent by h1", "in the quote"],
     "One packet, as sent and as quoted",
@@ -439,7 +447,7 @@ staircase(results["udp"])
 #
 # 1. An answer counts if it is for the probe that is out, and comes *before* the deadline (`now < deadline`). It ends the wait: the next `poll` gives the next probe.
 # 2. Everything else changes nothing: an answer to an earlier probe (a duplicate, or late), to a number that was never sent, or one that comes at the deadline or after it.
-# 3. Redirects (type 5) and source quenches (type 4) are no answers: the packet was forwarded. Go on waiting.
+# 3. Redirects (type 5) and source quenches (type 4) are no answers: a redirected packet goes on its way, and nobody heeds a source quench. Go on waiting.
 # 4. An echo reply (0) and a destination unreachable (3, whatever the code, whoever says it) are **final**. When all `tries` probes of a TTL are over and
 #    at least one got a final answer, the traceroute is done. It never breaks off in the middle of a TTL.
 # 5. Otherwise it goes on to the next TTL. A TTL that is silent altogether is no reason to stop. After TTL `max_hops` it is done.
@@ -555,7 +563,7 @@ staircase(
 #
 # "First" goes by TTL, and within a TTL by the order of the probes. Three remarks:
 #
-# - "reached" asks for the *source*, not for code 3. Firewalls like to send port unreachable in the name of nobody; and it is their own address that it comes from.
+# - "reached" asks for the *source*, not for code 3. A firewall can send port unreachable too (Linux's `REJECT` does, unless told otherwise), and from its own address.
 # - The same address at two TTLs *in a row* is no loop: some routers forward a packet with TTL 0, so that the next one answers twice; or one probe took a longer way.
 # - "silent" is the honest word: dropped probes, dropped answers, a rate limit and a host that is switched off all look the same from here.
 #
@@ -649,7 +657,8 @@ except LabError as why:
     print(f"The lab can't run here: {why}. Lab.doctor() says more.")
 
 # %% [markdown]
-# **First the kernel alone.** Four pings with TTL 1 to 4, and what the kernel's routers say. The picture is drawn from what was captured on the four cables.
+# **First the kernel alone.** Four pings with TTL 1 to 4, and what the kernel's routers say. The picture shows the last two of them, as they were captured at both ends of
+# the four cables.
 
 # %% live
 if lab:
@@ -665,9 +674,13 @@ if lab:
     kernel_hops = [(str(p[IPv4Packet].source), p[ICMPMessage].type, p[ICMPMessage].code) for p in back]
     for ttl, (source, kind, code) in enumerate(kernel_hops, 1):
         print(f"TTL {ttl}: {kind}/{code} from {source}")
-    seen = {point: ip_packets(capture) for point, capture in captures.items()}
+    third = [time for time, packet in ip_packets(captures["h1:eth1"], "10.0.1.2")][2]
+    seen = {
+        point: [(time, packet) for time, packet in ip_packets(capture) if time >= third]
+        for point, capture in captures.items()
+    }
     homes = {"10.0.1.2": "h1", "10.0.1.1": "r1", "10.0.2.2": "r2", "10.0.3.3": "r3", "10.0.4.2": "h2"}
-    display(SequenceDiagram.from_captures(seen, hosts=homes, title="Four pings through the kernel's routers"))
+    display(SequenceDiagram.from_captures(seen, hosts=homes, title="TTL 3 and TTL 4, through the kernel's routers"))
 else:
     kernel_hops = [("10.0.1.1", 11, 0), ("10.0.2.2", 11, 0), ("10.0.3.3", 11, 0), ("10.0.4.2", 0, 0)]
     recorded(
@@ -688,18 +701,15 @@ if lab:
     you.add_route("0.0.0.0/0", via="10.0.4.1")
     with lab["h2"].attach(you):
         said = lab["h1"].run("ping -n -c 5 -i 0.2 -W 1 10.0.4.2")
-    print(
-        "The kernel's ping had",
-        "all 5" if " 5 received" in said.stdout else "NOT all",
-        "of its pings answered by your code,",
-    )
-    print(
-        "with TTL 61 left:" if "ttl=61" in said.stdout else "with another TTL than 61:",
-        "it was 64, and three routers took one each.",
-    )
+    if " 5 received" in said.stdout:
+        print("The kernel's ping had all 5 of its pings answered by your code.")
+    else:
+        print("The kernel's ping did NOT get all of its 5 answers.")
+    if "ttl=61" in said.stdout:
+        print("They came with TTL 61: it was 64, and three routers took one each.")
     fold("What ping printed", said)
 else:
-    recorded("The kernel's ping had all 5 of its pings answered by your code, with TTL 61 left.")
+    recorded("The kernel's ping had all 5 of its pings answered by netlib's echo_reply, with TTL 61 left.")
 
 # %% [markdown]
 # ### Your traceroute finds the kernel's routers
@@ -759,15 +769,16 @@ else:
     recorded("10.0.1.1 > * > 10.0.3.3 > 10.0.4.2 (reached); all pings answered.")
 
 # %% [markdown]
-# Your rule was crude. In practice the cause is mostly the rate limit: a router that has thousands of traceroutes to answer answers some. **Stars in the middle, with answers behind
+# A rule as crude as this one gives three stars each time, and so does a router that is set to keep silent. A rate limit gives some stars and some answers: a router that
+# has thousands of traceroutes to answer answers a few. **Stars in the middle, with answers behind
 # them, say nothing about the path.** Stars from some hop *to the end* are worth a look.
 #
-# ### Predict: does ICMP tell which ports are open?
+# ### Two clients
 #
-# It is often said that "ICMP tells you whether a port is open". Let us ask four ports of h2. On UDP 5000 and on TCP 5000 somebody listens; on UDP 5001 and TCP 5001 nobody does.
-# **Write down** what comes back from each: an ICMP message, something else, or nothing?
+# For the two questions that are left you need programs on h1 that behave as yours at work do: one that knocks at a port, and
+# one that uploads. Sockets of a node are ordinary sockets, made inside that node's network stack.
 
-# %% live
+# %%
 REFUSED, NOTHING = "connection refused", "silence"
 
 
@@ -787,6 +798,32 @@ def knock(kind, port: int) -> str:
             return NOTHING
 
 
+def upload(size: int, patience: float = 0.7) -> int:
+    """Send `size` bytes from h1 to h2 over TCP; how many the server has after `patience` seconds of nothing new."""
+    with lab["h2"].socket(AF_INET, SOCK_STREAM) as server, lab["h1"].socket(AF_INET, SOCK_STREAM) as client:
+        server.bind(("10.0.4.2", 0))
+        server.listen()
+        client.settimeout(patience)
+        client.connect(server.getsockname())
+        peer, _ = server.accept()
+        with peer:
+            peer.settimeout(patience)
+            received = 0
+            with suppress(TimeoutError):  # nobody takes, or nothing comes
+                client.sendall(bytes(size))
+            with suppress(TimeoutError):
+                while received < size:
+                    received += len(peer.recv(65536))
+            return received
+
+
+# %% [markdown]
+# ### Predict: does ICMP tell which ports are open?
+#
+# It is often said that "ICMP tells you whether a port is open". Let us ask four ports of h2. On UDP 5000 and on TCP 5000 somebody listens; on UDP 5001 and TCP 5001 nobody does.
+# **Write down** what comes back from each: an ICMP message, something else, or nothing?
+
+# %% live
 if lab:
     with lab["h2"].socket(AF_INET, SOCK_DGRAM) as listens_udp, lab["h2"].socket(AF_INET, SOCK_STREAM) as listens_tcp:
         listens_udp.bind(("10.0.4.2", 5000))
@@ -812,38 +849,23 @@ else:
     recorded("UDP open: nothing. UDP closed: ICMP port unreachable. TCP open: SYN+ACK. TCP closed: RST.")
 
 # %% [markdown]
-# ICMP speaks about one of the four, and it says that a port is **closed**. An open UDP port is silent unless the program behind it answers; so is a closed one behind a filter, and so is a host that is switched off.
+# ICMP speaks about one of the four, and it says that a port is **closed**. An open UDP port is silent unless the program behind it answers. So is a closed one behind a filter, and for some seconds a host that is switched off, until the
+# last router gives up asking for its MAC address and says host unreachable (3/1).
 # TCP needs no ICMP for this: it has its own RST.
+#
+# The program at the closed UDP port saw "connection refused", although UDP knows no connections: h1's kernel did what your `match` does,
+# found by the quote whose datagram it was, and told that socket.
 #
 # ### Block ICMP, and uploads hang
 #
 # Now the second half of the question. The cable between r2 and r3 gets an MTU of 1400 bytes, as a tunnel or a VPN has it. Then h1 uploads 20 bytes, and 50 000 bytes, to a server on h2.
-# All of TCP's packets say Don't Fragment. A packet of 1500 bytes can't get through, r2 drops it, and reports **fragmentation needed (3/4), next-hop MTU 1400**. h1's kernel reads this, remembers it,
+# All of Linux's TCP packets say Don't Fragment. A packet of 1500 bytes can't get through, r2 drops it, and reports **fragmentation needed (3/4), next-hop MTU 1400**. h1's kernel reads this, remembers it,
 # and sends smaller packets. That is **Path MTU Discovery** (RFC 1191).
 #
 # The second time, r2 is not allowed to send reports. **Predict:** which of the four uploads arrive?
 
 
 # %% live
-def upload(size: int, patience: float = 0.7) -> int:
-    """Send `size` bytes from h1 to h2 over TCP; how many the server has after `patience` seconds of nothing new."""
-    with lab["h2"].socket(AF_INET, SOCK_STREAM) as server, lab["h1"].socket(AF_INET, SOCK_STREAM) as client:
-        server.bind(("10.0.4.2", 0))
-        server.listen()
-        client.settimeout(patience)
-        client.connect(server.getsockname())
-        peer, _ = server.accept()
-        with peer:
-            peer.settimeout(patience)
-            received = 0
-            with suppress(TimeoutError):  # nobody takes, or nothing comes
-                client.sendall(bytes(size))
-            with suppress(TimeoutError):
-                while received < size:
-                    received += len(peer.recv(65536))
-            return received
-
-
 def seen_by_h1(packets, title: str, scale: str):
     """Packets on h1's cable. Those of 1500 bytes get no further than r2, whose next cable takes 1400."""
     diagram = SequenceDiagram(["h1", "r2", "h2"], title=title, scale=scale)
@@ -853,9 +875,11 @@ def seen_by_h1(packets, title: str, scale: str):
             diagram.message("r2", "h1", f"3/4, MTU {packet[ICMPMessage].next_hop_mtu}", sent=time, received=time)
         elif str(packet[IPv4Packet].source) == "10.0.4.2":
             diagram.message("h2", "h1", f"{length} bytes, ACK", sent=time, received=time)
+        elif length <= 1400:
+            diagram.message("h1", "h2", f"{length} bytes", sent=time, received=time)
         else:
-            arrives = time if length <= 1400 else None
-            diagram.message("h1", "h2", f"{length} bytes", sent=time, received=arrives)
+            diagram.message("h1", "r2", f"{length} bytes", sent=time, received=time)
+            diagram.note("r2", time, "too long: dropped")
     return diagram
 
 
@@ -965,7 +989,7 @@ if lab:
 # <details><summary>How does traceroute find the routers, and how does it know that it is done?</summary>
 #
 # It sends packets with TTL 1, 2, 3, ... The router at which the TTL runs out drops the packet and sends time exceeded (11/0), and that message's source address is the router's. The destination gets the packet with TTL to spare and answers otherwise:
-# port unreachable (3/3) to UDP, echo reply to an echo request, SYN+ACK or RST to TCP. Any answer that is not time exceeded is the end.
+# port unreachable (3/3) to UDP, echo reply to an echo request, SYN+ACK or RST to TCP. Such an answer, or an unreachable from anybody, is the end.
 #
 # </details>
 #
