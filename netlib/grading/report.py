@@ -11,7 +11,8 @@ from html import escape
 from netlib.grading.story import Part
 
 BOX = "border-left:4px {line} currentColor;padding:2px 0 2px 12px;margin:4px 0"
-CODE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0;padding:0;background:transparent;color:inherit"
+CODE = "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:0;padding:0"
+CODE += ";background:transparent;color:inherit"
 SIGNS = {"passed": "✓", "waiting": "…", "failed": "✗"}
 
 
@@ -51,8 +52,12 @@ class Report:
 
     def _repr_html_(self) -> str:
         line = {"passed": "solid", "waiting": "dotted", "failed": "double"}[self.status]
-        body = "".join(f"<dt><strong>{escape(part.heading)}</strong></dt><dd>{html(part)}</dd>" for part in self.story)
-        story = f'<dl style="margin:6px 0">{body}</dl>' if body else ""
+        # Plain blocks: JupyterLab floats the terms of a definition list beside whatever comes next.
+        story = "".join(
+            f'<p style="margin:8px 0 0"><strong>{escape(part.heading)}</strong></p>'
+            f'<div style="margin-left:24px">{html(part)}</div>'
+            for part in self.story
+        )
         headline = f'<p style="margin:0"><strong>{escape(self.headline)}</strong></p>'
         return f'<div style="{BOX.format(line=line)}">{headline}{story}</div>'
 
