@@ -28,6 +28,7 @@ from netlib.wire.packet import Link as Framing
 from netlib.wire.packet import Packet, decode
 from netlib.wire.pcap import write_pcap
 from netlib.worlds.task import Request, proceed
+from netlib.worlds.trouble import in_short
 
 T = TypeVar("T")
 End = tuple[Host, str]
@@ -243,19 +244,23 @@ class Simulation:
         processes = [self.env.process(self.drive(coroutine)) for coroutine in coroutines]
         if not processes:
             self.flush()
-            self.env.run(until if until is None else self.env.timeout(until - self.env.now))
+            self.advance(until if until is None else self.env.timeout(until - self.env.now))
             return None
         done = self.env.all_of(processes)
         if until is not None:
             done = done | self.env.timeout(max(0.0, until - self.env.now))
-        try:
-            self.env.run(done)
-        except RuntimeError as error:
-            # simpy says so when its schedule is empty and `done` has not happened
-            if re.search("No scheduled events left", str(error)):
-                raise RuntimeError(DEADLOCK) from None
-            raise
+        self.advance(done)
         return processes[0].value if processes[0].triggered else None
+
+    def advance(self, until: Any) -> None:
+        """Let simulated time pass until the event `until`, or as long as something happens."""
+        try:
+            self.env.run(until)
+        except Exception as error:
+            # simpy says so when its schedule is empty and `until` has not happened
+            if isinstance(error, RuntimeError) and re.search("No scheduled events left", str(error)):
+                raise RuntimeError(DEADLOCK) from None
+            raise in_short(error) from None
 
     def drive(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
         """Answer what a coroutine awaits."""
