@@ -229,6 +229,11 @@ def test_your_icmp_error_reports() -> None:
     assert (report.payload, asked) == (b"mine" + bytes(4), [(packet, 3, 4, 600)])
 
 
+def test_your_icmp_error_may_decide_to_say_nothing() -> None:
+    assert len(Machine().give(udp())) == 1  # port unreachable
+    assert Machine(Parts(icmp_error=lambda *_: None)).give(udp()) == []
+
+
 def test_your_decrement_ttl_and_your_fragment_forward() -> None:
     def cut(packet: bytes, mtu: int) -> list[bytes]:
         return fragments.fragment(packet, 100)
@@ -282,7 +287,7 @@ WRONG_TYPES = {
     "checksum": (Parts(checksum=lambda data: None), echo()),  # type: ignore
     "checksum returned 65536": (Parts(checksum=lambda data: 65536), echo()),
     "echo_reply": (Parts(echo_reply=lambda request: "reply"), echo()),  # type: ignore
-    "icmp_error": (Parts(icmp_error=lambda *_: None), udp()),  # type: ignore
+    "icmp_error": (Parts(icmp_error=lambda *_: "report"), udp()),  # type: ignore
     "decrement_ttl": (Parts(decrement_ttl=lambda packet: packet[8] - 1), udp(ELSEWHERE)),  # type: ignore
     "fragment": (Parts(fragment=lambda packet, mtu: packet), udp(ELSEWHERE, size=900)),  # type: ignore
     "fragment, in its list,": (Parts(fragment=lambda *_: [1]), udp(ELSEWHERE, size=900)),  # type: ignore

@@ -13,6 +13,7 @@ What it leaves to others: the next hop's MAC address (link), what a packet carri
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
+from types import NoneType
 from typing import NamedTuple
 
 from netlib.internet.fragments import Reassembler
@@ -127,7 +128,7 @@ class Internet:
         """A packet for us: hand it up, once all of it is there."""
         if packet.is_fragment:
             try:
-                whole = returned("reassembler.add", self.reassembler.add(data, now), bytes, type(None))
+                whole = returned("reassembler.add", self.reassembler.add(data, now), bytes, NoneType)
                 if whole is None:
                     return
                 packet = IPv4Packet.parse(whole)
@@ -220,7 +221,9 @@ class Internet:
         if not self.reports.allows(now):
             self.drop("ICMP rate limit")
             return
-        message = returned("icmp_error", self.parts.icmp_error(data, type, code, rest), bytes)
+        message = returned("icmp_error", self.parts.icmp_error(data, type, code, rest), bytes, NoneType)
+        if message is None:  # a part may have rules of its own
+            return
         # precedence 6, internetwork control (RFC 1812 section 4.3.2.5)
         answer = IPv4Packet(protocol=ICMP, destination=packet.source, payload=message, dscp=48)
         try:

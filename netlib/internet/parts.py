@@ -63,5 +63,5 @@ class InternetParts:
     fragment: Callable[[bytes, int], list[bytes]] = fragment
     reassembler: Callable[[], ReassemblerPart] = Reassembler
     echo_reply: Callable[[bytes], bytes | None] = echo_reply
-    icmp_error: Callable[[bytes, int, int, int], bytes] = error
+    icmp_error: Callable[[bytes, int, int, int], bytes | None] = error
     routes: Callable[[], RoutesPart] = Routes
