@@ -130,6 +130,7 @@ def parse_topology(text: str, path: str, folder: Path) -> Topology:
     check_addresses(
         path, {name: node.commands for name, node in nodes.items()}, {name: result.interfaces(name) for name in nodes}
     )
+    _check_choices(result, node_elements, shared)
     return result
 
 
@@ -154,9 +155,6 @@ def _node(name: str, element: Element, shared: dict[str, Element], folder: Path)
     kind = _required(keys, "kind", element, what)
     _check_kind(kind.text("kind"), kind)
     image = _required(keys, "image", element, what).text("image")
-    mode = _required(keys, "network-mode", element, what, " (add `network-mode: none`: a lab has no way out)")
-    if mode.text("network-mode") != "none":
-        raise mode.error(f"network-mode of {what} must be none: a lab has no way out, and eth0 is free for links")
     if "restart-policy" in keys and keys["restart-policy"].text("restart-policy").lower() not in RESTART_POLICIES:
         raise keys["restart-policy"].error(f"restart-policy must be one of {', '.join(sorted(RESTART_POLICIES))}")
     env: dict[str, str] = {}
@@ -202,9 +200,22 @@ def _links(element: Element | None, nodes: dict[str, NodeSpec]) -> tuple[Link, .
         if len(ends) != 2:
             raise ends_element.error(f"a link has two endpoints, not {len(ends)}")
         a, b = (_end(end, nodes, taken) for end in ends)
-        mtu = _required(keys, "mtu", item, "the link", " (add `mtu: 1500`: containerlab's default is 9500)")
-        links.append(Link(a, b, mtu.integer("mtu", 68, 65535), item.line))  # 68: RFC 791 section 3.2
+        mtu = keys["mtu"].integer("mtu", 68, 65535) if "mtu" in keys else 0  # 68: RFC 791 section 3.2
+        links.append(Link(a, b, mtu, item.line))
     return tuple(links)
+
+
+def _check_choices(result: Topology, nodes: dict[str, Element], shared: dict[str, Element]) -> None:
+    """What the format leaves open, and a lesson does not. Last, so that plain mistakes are told first."""
+    for name, element in nodes.items():
+        what = f"node {name}"
+        keys = shared | element.mapping(what, NODE_KEYS)
+        mode = _required(keys, "network-mode", element, what, " (add `network-mode: none`: a lab has no way out)")
+        if mode.text("network-mode") != "none":
+            raise mode.error(f"network-mode of {what} must be none: a lab has no way out, and eth0 is free for links")
+    for link in result.links:
+        if not link.mtu:
+            raise result.error(link.line, "the link has no 'mtu' (add `mtu: 1500`: containerlab's default is 9500)")
 
 
 def _end(element: Element, nodes: dict[str, NodeSpec], taken: dict[End, int]) -> End:
