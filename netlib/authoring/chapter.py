@@ -70,6 +70,6 @@ def find_chapters(root: Path, which: str | None = None, file: str = "{name}.py")
     found = [chapter for chapter in chapters if wanted in (chapter.name, chapter.name[:2])]
     if not found:
         there = ", ".join(chapter.name for chapter in chapters) or "none"
-        wanted = file.format(name="<its name>")
-        raise AuthoringError(f"solutions/: no chapter {which!r} that has {wanted}; there are: {there}")
+        missing = file.format(name=which)
+        raise AuthoringError(f"no chapter {which!r} with a {missing} in solutions/; there are: {there}")
     return found

@@ -145,7 +145,7 @@ def test_chapters_are_found_by_number_or_name(tmp_path: Path) -> None:
         names[1],
         names[0],
     ]
-    with pytest.raises(AuthoringError, match=r"no chapter '7' that has .*; there are: 05-ip-packet, 06"):
+    with pytest.raises(AuthoringError, match=r"no chapter '7' with .*; there are: 05-ip-packet, 06"):
         find_chapters(tmp_path, "7")
 
 
