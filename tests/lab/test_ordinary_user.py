@@ -21,7 +21,7 @@ BECOME = ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
+def folder(labs_work: None) -> Iterator[Path]:
     """netlib, PyYAML and the labs where everybody may read them."""
     if os.geteuid() != 0:
         pytest.skip(
