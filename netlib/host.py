@@ -235,10 +235,9 @@ class Host:
 
     def put_out(self, interface: Interface, next_hop: IPv4Address, data: bytes, now: float) -> None:
         """Give a packet to the link: straight away, or when the next hop's MAC address is known."""
-        network = interface.address.network
         if interface.neighbours is None or interface.mac is None:
             self.outbox.append((interface, data))
-        elif next_hop == IPv4Address.BROADCAST or (next_hop == network.broadcast and network.prefix < 31):
+        elif next_hop == IPv4Address.BROADCAST or interface.address.network.is_broadcast(next_hop):
             frame = EthernetFrame(MACAddress.BROADCAST, interface.mac, ETHERTYPE_IPV4, data)
             self.outbox.append((interface, frame.build()))
         else:

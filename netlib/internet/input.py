@@ -62,6 +62,7 @@ class Internet:
     def __init__(self, random: Random, parts: InternetParts, forwarding: bool) -> None:
         self.parts, self.forwarding = parts, forwarding
         self.ports: list[Port] = []
+        self.addresses: set[IPv4Address] = set()  # our own
         self.broadcasts = {IPv4Address.BROADCAST}  # and those of our links
         self.routes: RoutesPart = parts.routes()
         self.reassembler: ReassemblerPart = parts.reassembler()
@@ -76,7 +77,8 @@ class Internet:
     def attach(self, address: IPv4Interface, mtu: int) -> int:
         """Add an interface and the route to its own network; return its number."""
         self.ports.append(Port(address, mtu))
-        if address.network.prefix < 31:  # a link of two addresses has none (RFC 3021)
+        self.addresses.add(address.address)
+        if address.network.is_broadcast(address.network.broadcast):
             self.broadcasts.add(address.network.broadcast)
         self.routes.add(Route(address.network, None, len(self.ports) - 1))
         return len(self.ports) - 1
@@ -117,12 +119,9 @@ class Internet:
 
     def is_ours(self, destination: IPv4Address, port: int) -> bool:
         """Whether a packet to this address is for this host: any of its addresses, or a broadcast on this link."""
-        if any(destination == known.address.address for known in self.ports):
+        if port < 0 or destination in self.addresses or destination == IPv4Address.BROADCAST:
             return True
-        if port < 0 or destination == IPv4Address.BROADCAST:
-            return True
-        network = self.ports[port].address.network
-        return destination == network.broadcast and network.prefix < 31
+        return self.ports[port].address.network.is_broadcast(destination)
 
     def accept(self, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:
         """A packet for us: hand it up, once all of it is there."""
@@ -169,7 +168,7 @@ class Internet:
             raise SendError(f"EINVAL: a TTL of 0, so {packet.destination} is out of reach")
         if 20 + (len(packet.options) + 3) // 4 * 4 + len(packet.payload) > 0xFFFF:
             raise SendError(f"EMSGSIZE: {len(packet.payload)} bytes of payload, a packet of 65535 has no room for them")
-        if packet.destination.is_loopback or any(packet.destination == known.address.address for known in self.ports):
+        if packet.destination.is_loopback or packet.destination in self.addresses:
             if packet.source == IPv4Address.ANY:
                 packet.source = packet.destination
             self.receive(self.sealed(packet.build()), -1, now)

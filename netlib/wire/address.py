@@ -161,6 +161,10 @@ class IPv4Network:
         """The address with all host bits set (RFC 919)."""
         return IPv4Address((self.bits | ~self.mask & 0xFFFFFFFF).to_bytes(4, "big"))
 
+    def is_broadcast(self, address: bytes) -> bool:
+        """Whether `address` means all hosts of this network.  One of two addresses, or of one, has none (RFC 3021)."""
+        return self.prefix < 31 and address == self.broadcast
+
     def __contains__(self, address: bytes) -> bool:
         return int.from_bytes(address, "big") & self.mask == self.bits
 
