@@ -273,8 +273,7 @@ class StatefulExercise(Exercise):
                 if method == "new":
                     log.append(["returned", None])
                     continue
-                thing = getattr(made, method)
-                log.append(["returned", thing(*args) if callable(thing) else thing])
+                log.append(["returned", self.take_step(made, method, args)])
             except NotImplementedYet:
                 raise
             except Exception as error:
@@ -282,6 +281,11 @@ class StatefulExercise(Exercise):
                 if made is None:
                     break
         return log
+
+    def take_step(self, made: Any, method: str, args: list[Any]) -> Any:
+        """What one step gives: a method called, or an attribute read."""
+        thing = getattr(made, method)
+        return thing(*args) if callable(thing) else thing
 
     def expected(self, case: bytes) -> Any:
         return plain(self.attempt(self.reference, pickle.loads(case))) if self.reference else MISSING
