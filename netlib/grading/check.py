@@ -8,14 +8,18 @@ there, with no hidden input shown.
 from typing import Any
 
 from netlib.grading.exercise import Exercise
+from netlib.grading.outcome import Outcome
 from netlib.grading.registry import exercise as find_exercise
 from netlib.grading.report import Report
+from netlib.grading.sandbox import Starter
 from netlib.grading.search import Counterexample, Decided, Search
 from netlib.grading.signals import CheckFailed
 from netlib.grading.story import Teller, tell
 
 CHECK_SEED = 1071
 GRADE_SEED = 791
+PUBLIC_SEEDS = 5  # that are tried where only a secret one shows a mistake, for a story that can be told
+ELSEWHERE = "right on the inputs that check tries, wrong on others of the same kind"
 
 
 def check(number: str, answer: Any, *, seed: int = CHECK_SEED) -> Report:
@@ -33,23 +37,23 @@ def grade(number: str, answer: Any) -> None:
     if report.ok:
         if examine(exercise, answer, GRADE_SEED, shrink=False).ok:
             return
-        raise CheckFailed(f"{exercise.title}: right on the inputs that check tries, wrong on others of the same kind")
+        raise CheckFailed(f"{exercise.title}: {ELSEWHERE}")
     raise CheckFailed(report.message)
 
 
-def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True) -> Report:
-    """The report on an answer.  Without `shrink`, the first counterexample is good enough, and no story is told."""
-    objection = exercise.objection(answer)
+def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True, starter: Starter | None = None) -> Report:
+    """The report on an answer.  Without `shrink`, the first counterexample is good enough, and no story is told.
+
+    With a `starter`, its processes have the answer, and `answer` is not looked at.
+    """
+    objection = exercise.objection(answer) if starter is None else ""
     if objection:
         return failed(exercise, "no answer", objection)
-    search = Search(exercise, answer, seed, shrink)
+    search = Search(exercise, answer, seed, shrink, starter)
     try:
         found = search.run()
     except Decided as decided:
-        if decided.outcome.called:
-            called = decided.outcome.called[0]
-            return failed(exercise, "delegated", f"your answer called {called}; write it yourself")
-        return Report(exercise.number, exercise.name, "waiting", waiting_message(exercise, decided.outcome.message))
+        return without_counterexample(exercise, decided.outcome)
     if found is None:
         inputs = " and ".join(f"{n} {word}" for n, word in ((search.pinned, "pinned"), (search.random, "random")) if n)
         points = f"{exercise.points} point{'' if exercise.points == 1 else 's'}"
@@ -64,6 +68,36 @@ def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True) -> 
     if shrink:
         report.story = tell(exercise, found, search.observed)
     return report
+
+
+def examine_graded(exercise: Exercise, starter: Starter, seed: int) -> Report:
+    """The report on an answer that the starter's processes have; the grade depends on the inputs of `seed` too.
+
+    Whatever it shows comes from the seed that `check` uses in the notebook, or from others that are no secret.
+    """
+    report = examine(exercise, None, CHECK_SEED, starter=starter)
+    if not report.ok or examine(exercise, None, seed, shrink=False, starter=starter).ok:
+        return report
+    for public in range(CHECK_SEED + 1, CHECK_SEED + 1 + PUBLIC_SEEDS):
+        report = examine(exercise, None, public, starter=starter)
+        if not report.ok:
+            return report
+    return failed(exercise, "value", ELSEWHERE)
+
+
+def without_counterexample(exercise: Exercise, outcome: Outcome) -> Report:
+    """The report where no input is needed to tell: unsolved, delegated, or nothing there to call."""
+    if outcome.called:
+        return failed(exercise, "delegated", f"your answer called {outcome.called[0]}; write it yourself")
+    if outcome.kind == "waiting":
+        return Report(exercise.number, exercise.name, "waiting", waiting_message(exercise, outcome.message))
+    if outcome.kind == "no answer":
+        return failed(exercise, "no answer", outcome.message)
+    if outcome.raised:
+        where = f" It came from line {outcome.raised.line}: {outcome.raised.source}" if outcome.raised.line else ""
+        return failed(exercise, "raised", f"the cells that define it raised {outcome.raised}.{where}")
+    what = "did not finish" if outcome.kind == "hung" else outcome.message or outcome.kind
+    return failed(exercise, outcome.kind, f"the cells that define it {what}")
 
 
 def failed(exercise: Exercise, cause: str, short: str) -> Report:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from netlib.grading.carry import Kind, take_step, take_steps
 from netlib.grading.guard import Guard
 from netlib.grading.outcome import Outcome, Raised, raised_part, read_raised
 from netlib.grading.plain import Opaque, plain
-from netlib.grading.signals import NotImplementedYet
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -125,6 +125,7 @@ class Exercise:
     budget: float = 10.0
 
     noun: ClassVar[str] = "function"
+    carried: ClassVar[Kind] = "call"  # how the student's process carries out a case
 
     def __post_init__(self) -> None:
         if self.reference is None and self.judge is None and not self.properties:
@@ -258,34 +259,17 @@ class StatefulExercise(Exercise):
 
     gloss: Callable[[Any], str] | None = None
     noun: ClassVar[str] = "class"
+    carried: ClassVar[Kind] = "steps"
 
     def wrap(self, guard: Guard, student: Any) -> Any:
         return guard.factory(student)
 
     def attempt(self, student: Callable[..., Any], case: Any) -> list[list[Any]]:
-        """One entry for each step: ["returned", value], or ["raised", description]."""
-        log: list[list[Any]] = []
-        made: Any = None
-        for number, (method, *args) in enumerate(case):
-            try:
-                if number == 0:
-                    made = student(*args) if method == "new" else student()
-                if method == "new":
-                    log.append(["returned", None])
-                    continue
-                log.append(["returned", self.take_step(made, method, args)])
-            except NotImplementedYet:
-                raise
-            except Exception as error:
-                log.append(["raised", raised_part(error)])
-                if made is None:
-                    break
-        return log
+        return take_steps(student, case, self.take_step)
 
     def take_step(self, made: Any, method: str, args: list[Any]) -> Any:
         """What one step gives: a method called, or an attribute read."""
-        thing = getattr(made, method)
-        return thing(*args) if callable(thing) else thing
+        return take_step(made, method, args)
 
     def expected(self, case: bytes) -> Any:
         return plain(self.attempt(self.reference, pickle.loads(case))) if self.reference else MISSING

@@ -10,12 +10,12 @@ import os
 import sysconfig
 import traceback
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from netlib.grading.plain import decode, describe
 
 PRINTED_SHOWN = 2_000  # characters of printed output that a report shows
-Kind = Literal["returned", "raised", "waiting", "hung", "flood", "died", "too large"]
+Kind = Literal["returned", "raised", "waiting", "hung", "flood", "died", "too large", "no answer"]
 NETLIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
@@ -43,7 +43,10 @@ class Raised:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one call came to.  `value` is plain data; `where` is a line of the student's code, for what hung."""
+    """What one call came to.  `value` is plain data; `line` is one of the student's code, for what hung.
+
+    `before`: no call was made, because this was found while the answer was being prepared.
+    """
 
     kind: Kind
     value: Any = None
@@ -55,6 +58,7 @@ class Outcome:
     printed_more: bool = False
     called: tuple[str, ...] = field(default=())
     busy: bool = True  # of what hung: it computed; if not, it waited, or the machine had no time for it
+    before: bool = False
 
 
 def raised_part(error: BaseException) -> dict[str, Any]:
@@ -88,9 +92,12 @@ def own_line(frames: list[tuple[str, int]]) -> tuple[int | None, str]:
 def outcome_of(answer: dict[str, Any]) -> Outcome:
     """The Outcome that an answer describes; ValueError and the like when it is not one."""
     raised = answer.get("raised")
-    called = tuple(str(name) for name in answer["called"])
+    kind = answer["kind"]
+    if kind not in get_args(Kind) or (kind == "returned") != ("value" in answer) or (kind == "raised" and not raised):
+        raise ValueError("no outcome")
+    called = tuple(str(name) for name in answer.get("called", ()))
     return Outcome(
-        kind=answer["kind"],
+        kind=kind,
         value=decode(answer["value"]) if "value" in answer else None,
         raised=read_raised(raised) if raised else None,
         message=str(answer.get("message", "")),

@@ -20,7 +20,8 @@ import signal
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from netlib.grading.child import Child, Flooded, Printed, attempt
 from netlib.grading.guard import Guard
@@ -30,19 +31,76 @@ ANSWER_LIMIT = 16_000_000  # bytes of JSON
 GRACE = 1.0  # seconds between the child's own timer and the parent's
 
 
-class Sandbox:
-    """Calls `target(case)` in a child process, one case at a time.
+class Starter(Protocol):
+    """Starts processes that have the student's answer and speak as `child.Child` does."""
 
-    `call_limit` (seconds) may be changed between calls.  Use as a context manager: leaving it ends the child.
+    def start(self) -> "Started": ...
+
+
+@dataclass
+class Started:
+    """A process that carries out cases: it leads its own process group, and is this one's child.
+
+    It takes requests from the descriptor `requests` and writes to `replies`; both ends here are the Sandbox's, which
+    closes them and ends the process.  `announces`: before the first request it sends one frame, {"kind": "ready"}, or
+    what kept it from that: the frame of an outcome, such as {"kind": "waiting", "message": ...}, {"kind": "raised",
+    "raised": raised_part(error)} or {"kind": "no answer", "message": ...}.  `boot_limit`: seconds for that.
     """
 
-    def __init__(self, target: Callable[[Any], Any], guard: Guard | None = None, call_limit: float = 2.0) -> None:
+    pid: int
+    requests: int
+    replies: int
+    announces: bool = False
+    boot_limit: float = 30.0
+
+
+class Fork:
+    """A fork of this process, which therefore has all that `target`, a function of one case, makes use of."""
+
+    def __init__(self, target: Callable[[Any], Any], guard: Guard | None = None) -> None:
         self.target = target
         self.guard = guard or Guard()
+
+    def start(self) -> Started:
+        from_parent, requests = os.pipe()
+        replies, to_parent = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads: the child uses none of theirs
+            pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(requests)
+                os.close(replies)
+                Child(self.target, self.guard, from_parent, to_parent).run()
+            finally:
+                os._exit(70)
+        os.close(from_parent)
+        os.close(to_parent)
+        return Started(pid, requests, replies)
+
+    def call_here(self, case: bytes) -> Outcome:
+        """The outcome for a case, without a process of its own."""
+
+        def flooded() -> None:
+            raise Flooded
+
+        printed = Printed(flooded)
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            return outcome_of(attempt(self.target, case, self.guard, printed))
+
+
+class Sandbox:
+    """Calls the student's answer in a process that `starter` starts, one case at a time.
+
+    `call_limit` (seconds) may be changed between calls.  Use as a context manager: leaving it ends the process.
+    """
+
+    def __init__(self, starter: Starter, call_limit: float = 2.0) -> None:
+        self.starter = starter
         self.call_limit = call_limit
         self.spent = 0.0  # seconds in calls
-        self.pid: int | None = None
-        self.requests = self.replies = -1
+        self.process: Started | None = None
+        self.trouble: Outcome | None = None  # why there is nothing to call
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -52,75 +110,84 @@ class Sandbox:
 
     def call(self, case: bytes) -> Outcome:
         """The outcome for a pickled case.  Never raises for what the student's code does."""
+        if self.trouble:
+            return self.trouble
         started = time.monotonic()
         try:
-            return self.call_in_child(case) if hasattr(os, "fork") else self.call_here(case)
+            if isinstance(self.starter, Fork) and not hasattr(os, "fork"):
+                return self.starter.call_here(case)
+            return self.call_process(case)
         finally:
             self.spent += time.monotonic() - started
 
-    def call_here(self, case: bytes) -> Outcome:
-        def flooded() -> None:
-            raise Flooded
-
-        printed = Printed(flooded)
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            return outcome_of(attempt(self.target, case, self.guard, printed))
-
-    def call_in_child(self, case: bytes) -> Outcome:
-        if self.pid is None:
-            self.start()
-        deadline = time.monotonic() + self.call_limit + GRACE
-        header = json.dumps([len(case), self.call_limit]).encode().ljust(64)
+    def call_process(self, case: bytes) -> Outcome:
+        booting = self.process is None
         try:
+            if self.process is None:
+                self.start()
+            if self.trouble:
+                return self.trouble
+            booting = False
+            deadline = time.monotonic() + self.call_limit + GRACE
+            header = json.dumps([len(case), self.call_limit]).encode().ljust(64)
             self.send(header + case, deadline)
-            answer = json.loads(self.receive(int(self.receive(16, deadline)), deadline))
+            answer = self.answer(deadline)
             if answer["kind"] in ("hung", "flood"):
                 self.close()
             return outcome_of(answer)
         except TimeoutError:
             self.close()
-            return Outcome("hung", message=f"did not return within {self.call_limit:g} s")
+            limit = self.call_limit
+            return self.failed(booting, Outcome("hung", message=f"did not return within {limit:g} s"))
         except (EOFError, OSError):
-            return Outcome("died", message=self.last_words())
+            return self.failed(booting, Outcome("died", message=self.last_words()))
         except (ValueError, KeyError, TypeError, AttributeError):
             self.close()
-            return Outcome("died", message="answered with something that the check cannot read")
+            return self.failed(booting, Outcome("died", message="answered with something that the check cannot read"))
         except BaseException:  # the student's stop button: leave nothing behind
             self.close()
             raise
 
+    def failed(self, booting: bool, outcome: Outcome) -> Outcome:
+        """A process that could not even begin will not do better the next time."""
+        if booting:
+            outcome.before = True
+            self.trouble = outcome
+        return outcome
+
     def start(self) -> None:
-        from_parent, self.requests = os.pipe()
-        self.replies, to_parent = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads: the child uses none of theirs
-            self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                os.close(self.requests)
-                os.close(self.replies)
-                Child(self.target, self.guard, from_parent, to_parent).run()
-            finally:
-                os._exit(70)
-        os.close(from_parent)
-        os.close(to_parent)
-        os.set_blocking(self.requests, False)
+        self.process = self.starter.start()
+        os.set_blocking(self.process.requests, False)
+        if self.process.announces:
+            answer = self.answer(time.monotonic() + self.process.boot_limit)
+            if answer["kind"] != "ready":
+                self.failed(True, outcome_of(answer))
+                self.close()
+
+    def answer(self, deadline: float) -> dict[str, Any]:
+        """The next frame, which has to be an object."""
+        answer = json.loads(self.receive(int(self.receive(16, deadline)), deadline))
+        if not isinstance(answer, dict):
+            raise ValueError("no object")
+        return answer
 
     def send(self, data: bytes, deadline: float) -> None:
+        assert self.process is not None
         view = memoryview(data)
         while view:
             try:
-                view = view[os.write(self.requests, view) :]
+                view = view[os.write(self.process.requests, view) :]
             except BlockingIOError:
-                self.wait(self.requests, select.POLLOUT, deadline)
+                self.wait(self.process.requests, select.POLLOUT, deadline)
 
     def receive(self, length: int, deadline: float) -> bytes:
         if not 0 <= length <= ANSWER_LIMIT:
             raise ValueError(f"an answer of {length} bytes")
+        assert self.process is not None
         data = bytearray()
         while len(data) < length:
-            self.wait(self.replies, select.POLLIN, deadline)
-            more = os.read(self.replies, min(length - len(data), 1 << 20))
+            self.wait(self.process.replies, select.POLLIN, deadline)
+            more = os.read(self.process.replies, min(length - len(data), 1 << 20))
             if not more:
                 raise EOFError
             data += more
@@ -134,21 +201,26 @@ class Sandbox:
 
     def last_words(self) -> str:
         """Why the child has ended.  It has closed its pipe, so it ends now or is ended."""
+        announces = self.process is not None and self.process.announces
         status = self.close(patience=0.5)
         if status is None:
             return "closed the checker's own files"
-        if os.WIFSIGNALED(status):
-            name = signal.Signals(os.WTERMSIG(status)).name
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        if announces and os.WIFEXITED(status):
+            number = max(0, os.WEXITSTATUS(status) - 128)  # of a process inside the one that was started
+        if number in set(signal.Signals):
+            name = signal.Signals(number).name
             return f"crashed Python with {name}{' (endless recursion does that)' if name == 'SIGSEGV' else ''}"
         return f"ended the whole process (exit status {os.waitstatus_to_exitcode(status)}), as os._exit does"
 
     def close(self, patience: float = 0.0) -> int | None:
         """End the child and its process group.  Its status, if it had ended by itself within `patience` seconds."""
-        if self.pid is None:
+        if self.process is None:
             return None
-        pid, self.pid = self.pid, None
-        os.close(self.requests)
-        os.close(self.replies)
+        process, self.process = self.process, None
+        pid = process.pid
+        os.close(process.requests)
+        os.close(process.replies)
         end = time.monotonic() + patience
         while True:
             ended, status = os.waitpid(pid, os.WNOHANG)

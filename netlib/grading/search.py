@@ -19,7 +19,7 @@ from typing import Any
 
 from netlib.grading.exercise import Exercise, Problem
 from netlib.grading.outcome import Outcome
-from netlib.grading.sandbox import Sandbox
+from netlib.grading.sandbox import Fork, Sandbox, Starter
 from netlib.grading.words import source
 
 SHRINKING = 5.0  # seconds at most
@@ -54,12 +54,15 @@ class OutOfTime(BaseException):
 class Search:
     """One search: `run` gives the smallest counterexample, or None; `pinned` and `random` count the cases tried.
 
-    Raises `Decided`.  Without `shrink` the first counterexample is good enough.
+    Raises `Decided`.  Without `shrink` the first counterexample is good enough.  With a `starter`, its processes have
+    the answer, and `student` is not looked at; without one, this process is forked.
     """
 
-    def __init__(self, exercise: Exercise, student: Any, seed: int, shrink: bool = True) -> None:
+    def __init__(
+        self, exercise: Exercise, student: Any, seed: int, shrink: bool = True, starter: Starter | None = None
+    ) -> None:
         self.exercise = exercise
-        self.student = student
+        self.starter = starter or forked(exercise, student)
         self.seed = seed
         self.shrink = shrink
         self.pinned = 0
@@ -72,13 +75,7 @@ class Search:
         self.hung: Counterexample | None = None  # the first that hung, with the full time
 
     def sandbox(self) -> Sandbox:
-        guard = self.exercise.guard()
-        student = self.exercise.wrap(guard, self.student)
-
-        def target(case: Any) -> Any:
-            return self.exercise.attempt(student, case)
-
-        return Sandbox(target, guard, self.exercise.call_limit)
+        return Sandbox(self.starter, self.exercise.call_limit)
 
     def run(self) -> Counterexample | None:
         with self.sandbox() as sandbox:
@@ -165,7 +162,7 @@ class Search:
         outcome = sandbox.call(key)
         if outcome.kind == "hung" and not outcome.busy and self.hung is None:
             outcome = sandbox.call(key)  # perhaps the machine was asleep, and not the answer
-        if outcome.kind == "waiting" or outcome.called:
+        if outcome.kind == "waiting" or outcome.called or outcome.before:
             raise Decided(outcome)
         problem = self.verdicts[key] = self.exercise.problem(key, outcome)
         if outcome.kind == "hung" and problem and self.hung is None:
@@ -189,6 +186,13 @@ class Search:
             found.remembers = True
             return found
         return Counterexample(found.case, outcome, problem, found.label)
+
+
+def forked(exercise: Exercise, student: Any) -> Fork:
+    """A fork of this process with the student's answer in it."""
+    guard = exercise.guard()
+    wrapped = exercise.wrap(guard, student)
+    return Fork(lambda case: exercise.attempt(wrapped, case), guard)
 
 
 def weight(case: Any) -> tuple[int, str]:

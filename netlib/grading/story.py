@@ -11,7 +11,7 @@ from typing import Any
 
 from netlib.grading.exercise import MISSING, Args, Exercise, Mistake, Problem, Scenario, StatefulExercise, entry_value
 from netlib.grading.outcome import Outcome, Raised
-from netlib.grading.sandbox import Sandbox
+from netlib.grading.sandbox import Fork, Sandbox
 from netlib.grading.search import Counterexample
 from netlib.grading.words import brief, bytes_side_by_side, differences, indent, source, words
 
@@ -223,7 +223,7 @@ def behaves_alike(
     """Whether the wrong function does as the answer did: on this case, and on all that were observed."""
     wrong = mistake.wrong
     assert wrong is not None
-    with Sandbox(lambda case: exercise.attempt(wrong, case), call_limit=0.5) as sandbox:
+    with Sandbox(Fork(lambda case: exercise.attempt(wrong, case)), call_limit=0.5) as sandbox:
         if not alike(found.outcome, sandbox.call(pickle.dumps(found.case))):
             return False, False
         return True, all(alike(outcome, sandbox.call(key)) for key, outcome in observed.items())
