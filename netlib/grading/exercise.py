@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from netlib.grading.carry import Kind, take_step, take_steps
 from netlib.grading.guard import Guard
-from netlib.grading.outcome import Outcome, Raised, raised_part, read_raised
-from netlib.grading.plain import Opaque, plain
+from netlib.grading.outcome import UNREADABLE, Outcome, Raised, raised_part, read_raised
+from netlib.grading.plain import Opaque, clean, plain
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -186,6 +186,10 @@ class Exercise:
         except self.rejects as error:
             return read_raised(raised_part(error))
 
+    def read(self, case: Any, outcome: Outcome) -> Outcome:
+        """The outcome, if it is one that this case can have, else that of a process that talks nonsense."""
+        return outcome
+
     def problem(self, case: bytes, outcome: Outcome) -> Problem | None:
         """What is wrong with the outcome of a pickled case, or None."""
         trouble = self.trouble(outcome)
@@ -222,10 +226,13 @@ class Exercise:
         if isinstance(got, Raised):
             return Problem("raised", f"Your {self.noun} raised {got.name}.", expected=expected, raised=got)
         if self.judge or self.properties:
-            complaint = self.complaint(args, got)
+            complaint = clean(self.complaint(args, got), 1000)
             return Problem("property", complaint, expected=expected, got=got) if complaint else None
-        if not isinstance(got, Opaque) and self.equal(expected, got):
-            return None
+        try:
+            if not isinstance(got, Opaque) and self.equal(expected, got):
+                return None
+        except Exception as error:  # written for other values than this one
+            return Problem("value", unjudged(error), expected=expected, got=got)
         return Problem("value", wrong_type(expected, got), expected=expected, got=got)
 
     def complaint(self, args: Any, got: Any) -> str:
@@ -242,7 +249,7 @@ class Exercise:
                 if holds is False:
                     return f"This does not hold: {name}."
         except Exception as error:
-            return f"What came back can't be judged: {type(error).__name__}: {error}"
+            return unjudged(error)
         return ""
 
 
@@ -271,6 +278,12 @@ class StatefulExercise(Exercise):
         """What one step gives: a method called, or an attribute read."""
         return take_step(made, method, args)
 
+    def read(self, case: Any, outcome: Outcome) -> Outcome:
+        """A log has an entry for each step; it ends early only where there was no object to go on with."""
+        if outcome.kind != "returned" or is_log_of(case, outcome.value):
+            return outcome
+        return Outcome("died", message=UNREADABLE)
+
     def expected(self, case: bytes) -> Any:
         return plain(self.attempt(self.reference, pickle.loads(case))) if self.reference else MISSING
 
@@ -285,7 +298,9 @@ class StatefulExercise(Exercise):
             so_far = list(args[: step + 1]), theirs[: step + 1]
             if (self.judge or self.properties) and not isinstance(value, Raised):
                 complaint = self.complaint(*so_far)
-                found = Problem("property", complaint, expected=ours[step], got=value) if complaint else None
+                found = (
+                    Problem("property", clean(complaint, 1000), expected=ours[step], got=value) if complaint else None
+                )
             else:
                 found = super().compare(args, ours[step], value)
             if found:
@@ -315,6 +330,21 @@ class Scenario(Exercise):
         return self.run(student, *case)
 
 
+def is_log_of(steps: Any, log: Any) -> bool:
+    """Whether `log` can be what `take_steps` says of these steps."""
+    if not isinstance(log, list):
+        return False
+    for entry in log:
+        match entry:
+            case ["returned", _]:
+                continue
+            case ["raised", {"names": list(), "message": _} as data]:
+                read_raised(data)
+            case _:
+                return False
+    return len(log) == len(steps) or (len(log) == 1 and log[0][0] == "raised")
+
+
 def entry_value(entry: list[Any]) -> Any:
     return read_raised(entry[1]) if entry[0] == "raised" else entry[1]
 
@@ -328,6 +358,10 @@ def describe_type(value: Any) -> str:
     if name in ("bytes", "str"):
         return {"bytes": "bytes", "str": "text (a str)"}[name]
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def unjudged(error: Exception) -> str:
+    return clean(f"What came back can't be judged: {type(error).__name__}: {error}")
 
 
 def wrong_type(expected: Any, got: Any) -> str:

@@ -12,9 +12,12 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from netlib.grading.plain import decode, describe
+from netlib.grading.plain import clean, decode, describe
 
+MAX_BASES = 20  # classes of an exception that are told
+MAX_CALLED = 8  # names of what an answer called
 PRINTED_SHOWN = 2_000  # characters of printed output that a report shows
+UNREADABLE = "answered with something that the check cannot read"
 Kind = Literal["returned", "raised", "waiting", "hung", "flood", "died", "too large", "no answer"]
 NETLIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -71,7 +74,7 @@ def raised_part(error: BaseException) -> dict[str, Any]:
     message = describe(PlainText(message))
     frames = [(item.f_code.co_filename, line) for item, line in traceback.walk_tb(error.__traceback__)]
     line, source = own_line(frames[::-1])
-    return {"names": names[:20], "message": message, "line": line, "source": source}
+    return {"names": names[:MAX_BASES], "message": message, "line": line, "source": source}
 
 
 class PlainText(str):
@@ -95,21 +98,29 @@ def outcome_of(answer: dict[str, Any]) -> Outcome:
     kind = answer["kind"]
     if kind not in get_args(Kind) or (kind == "returned") != ("value" in answer) or (kind == "raised" and not raised):
         raise ValueError("no outcome")
-    called = tuple(str(name) for name in answer.get("called", ()))
+    called = [clean(str(name), 200) for name in answer.get("called", ())[:MAX_CALLED]]
+    line, source = own_place(answer)
     return Outcome(
         kind=kind,
         value=decode(answer["value"]) if "value" in answer else None,
         raised=read_raised(raised) if raised else None,
-        message=str(answer.get("message", "")),
-        line=answer.get("line"),
-        source=str(answer.get("source", "")),
-        printed=str(answer.get("printed", ""))[:PRINTED_SHOWN],
+        message=clean(str(answer.get("message", ""))),
+        line=line,
+        source=source,
+        printed=clean(str(answer.get("printed", "")), PRINTED_SHOWN),
         printed_more=bool(answer.get("printed_more")),
-        called=called,
+        called=tuple(called),
         busy=bool(answer.get("busy", True)),
     )
 
 
 def read_raised(data: dict[str, Any]) -> Raised:
-    line = data["line"]
-    return Raised(tuple(map(str, data["names"])), str(data["message"]), line, str(data["source"]))
+    line, source = own_place(data)
+    names = tuple(clean(str(name), 200) for name in data["names"][:MAX_BASES])
+    return Raised(names, clean(str(data["message"])), line, source)
+
+
+def own_place(data: dict[str, Any]) -> tuple[int | None, str]:
+    """The line of the student's code that an answer names, and its text."""
+    line = data.get("line")
+    return (line if type(line) is int else None), clean(str(data.get("source", "")), 200)

@@ -25,7 +25,8 @@ from typing import Any, Protocol
 
 from netlib.grading.child import Child, Flooded, Printed, attempt
 from netlib.grading.guard import Guard
-from netlib.grading.outcome import Outcome, outcome_of
+from netlib.grading.outcome import UNREADABLE, Outcome, outcome_of
+from netlib.grading.plain import read_json
 
 ANSWER_LIMIT = 16_000_000  # bytes of JSON
 GRACE = 1.0  # seconds between the child's own timer and the parent's
@@ -121,12 +122,19 @@ class Sandbox:
             self.spent += time.monotonic() - started
 
     def call_process(self, case: bytes) -> Outcome:
-        booting = self.process is None
+        if self.process is None:
+            self.process = self.starter.start()
+            os.set_blocking(self.process.requests, False)
+            booting = self.process.announces
+        else:
+            booting = False
         try:
-            if self.process is None:
-                self.start()
-            if self.trouble:
-                return self.trouble
+            if booting:
+                answer = self.answer(time.monotonic() + self.process.boot_limit)
+                if answer["kind"] != "ready":
+                    trouble = outcome_of(answer)
+                    self.close()
+                    return self.failed(True, trouble)
             booting = False
             deadline = time.monotonic() + self.call_limit + GRACE
             header = json.dumps([len(case), self.call_limit]).encode().ljust(64)
@@ -141,9 +149,9 @@ class Sandbox:
             return self.failed(booting, Outcome("hung", message=f"did not return within {limit:g} s"))
         except (EOFError, OSError):
             return self.failed(booting, Outcome("died", message=self.last_words()))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except Exception:  # what comes from there may be anything; MemoryError and RecursionError are among it
             self.close()
-            return self.failed(booting, Outcome("died", message="answered with something that the check cannot read"))
+            return self.failed(booting, Outcome("died", message=UNREADABLE))
         except BaseException:  # the student's stop button: leave nothing behind
             self.close()
             raise
@@ -155,21 +163,9 @@ class Sandbox:
             self.trouble = outcome
         return outcome
 
-    def start(self) -> None:
-        self.process = self.starter.start()
-        os.set_blocking(self.process.requests, False)
-        if self.process.announces:
-            answer = self.answer(time.monotonic() + self.process.boot_limit)
-            if answer["kind"] != "ready":
-                self.failed(True, outcome_of(answer))
-                self.close()
-
     def answer(self, deadline: float) -> dict[str, Any]:
-        """The next frame, which has to be an object."""
-        answer = json.loads(self.receive(int(self.receive(16, deadline)), deadline))
-        if not isinstance(answer, dict):
-            raise ValueError("no object")
-        return answer
+        """The next frame: an object.  Raises ValueError for anything else."""
+        return read_json(self.receive(int(self.receive(16, deadline)), deadline))
 
     def send(self, data: bytes, deadline: float) -> None:
         assert self.process is not None

@@ -164,6 +164,7 @@ class Search:
             outcome = sandbox.call(key)  # perhaps the machine was asleep, and not the answer
         if outcome.kind == "waiting" or outcome.called or outcome.before:
             raise Decided(outcome)
+        outcome = self.exercise.read(pickle.loads(key), outcome)
         problem = self.verdicts[key] = self.exercise.problem(key, outcome)
         if outcome.kind == "hung" and problem and self.hung is None:
             self.hung = Counterexample(pickle.loads(key), outcome, problem)
@@ -179,6 +180,7 @@ class Search:
             outcome = sandbox.call(key)
         if outcome.called or outcome.kind == "waiting":
             return found
+        outcome = self.exercise.read(found.case, outcome)
         problem = self.exercise.problem(key, outcome)
         if problem is None and found.problem.kind == "hung":
             return self.hung or found  # slow, but not endless: the one that had the full time is the one to show

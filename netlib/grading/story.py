@@ -3,6 +3,7 @@
 A story is a list of parts, each a heading and its text, so that text and HTML are two ways to write the same thing.
 """
 
+import contextlib
 import pickle
 from dataclasses import dataclass
 from importlib import import_module
@@ -59,8 +60,11 @@ class Teller:
         self.exercise = exercise
 
     def words(self, value: Any) -> str:
-        shown = self.exercise.show(value) if self.exercise.show and not isinstance(value, Raised) else None
-        return words(value) if shown is None else shown
+        if self.exercise.show and not isinstance(value, Raised):
+            with contextlib.suppress(Exception):  # it is written for values of the right type
+                shown = self.exercise.show(value)
+                return words(value) if shown is None else shown
+        return words(value)
 
     def input(self, found: Counterexample) -> Part:
         if isinstance(self.exercise, StatefulExercise):

@@ -8,7 +8,8 @@ import dataclasses
 from typing import Any
 
 from netlib.grading.outcome import Raised
-from netlib.grading.plain import Opaque, Record, describe
+from netlib.grading.plain import Opaque, Record, clean, describe
+from netlib.grading.plain import fields_of as record_fields
 
 LINE = 16  # bytes on a line of hex
 LONG = 128  # bytes that are shown of a long string
@@ -18,7 +19,10 @@ ITEMS = 12  # elements that are shown of a long list
 def words(value: Any) -> str:
     """`value` for a reader; may have several lines."""
     if isinstance(value, bytes) and type(value).__str__ is not bytes.__str__:
-        return str(value)
+        try:
+            return clean(str(value))
+        except Exception:  # an address of three bytes, say
+            return hex_words(bytes(value))
     if isinstance(value, (bytes, bytearray)):
         return hex_words(bytes(value))
     if isinstance(value, bool) or value is None:
@@ -77,7 +81,7 @@ def python(value: Any) -> str:
     if type(value) is dict:
         return "{" + ", ".join(f"{python(key)}: {python(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Record):
-        fields = ", ".join(f"{name}={python(item)}" for name, item in value._fields().items())
+        fields = ", ".join(f"{name}={python(item)}" for name, item in record_fields(value).items())
         return f"{value._class_name}({fields})"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return f"{type(value).__name__}({', '.join(fields_of(value))})"
@@ -119,7 +123,7 @@ def differences(expected: Any, got: Any, path: str = "", limit: int = 8) -> list
 
 def field_names(value: Any) -> list[str]:
     if isinstance(value, Record):
-        return list(value._fields())
+        return list(record_fields(value))
     return [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
 
 
