@@ -6,7 +6,6 @@ memory and CPU are limited; a timer that finds the student's line ends an endles
 always.
 """
 
-import asyncio
 import builtins
 import contextlib
 import gc
@@ -223,7 +222,8 @@ def quiet_jupyter() -> None:
         raise RuntimeError("an exercise's function gets its input from its arguments: input() has nobody to ask here")
 
     builtins.input = no_input
-    asyncio._set_running_loop(None)
+    if "asyncio" in sys.modules:  # it takes longer to import than all the rest here
+        sys.modules["asyncio"]._set_running_loop(None)
     threading.excepthook = lambda arguments: None
     if "IPython" in sys.modules:
         from IPython.core.displaypub import CapturingDisplayPublisher
