@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netlib.instructor.statements import Statement, is_import, names_in, statements
+from netlib.instructor.statements import Statement, names_in, statements
 from netlib.instructor.syntax import plain_python
 
 
@@ -82,9 +82,9 @@ class Cell:
             yield self.label, self.source
             return
         chosen = [each for each in statements(self.source) if needed.wants(each)]
-        for at, each in enumerate([each for each in chosen if is_import(each.node)], 1):
+        for at, each in enumerate([each for each in chosen if each.imports], 1):
             yield f"{self.label}, import {at}", only(self.source, [each])
-        rest = [each for each in chosen if not is_import(each.node)]
+        rest = [each for each in chosen if not each.imports]
         if rest:
             yield self.label, only(self.source, rest)
 

@@ -12,6 +12,8 @@ Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 INLINE = ("listcomp", "setcomp", "dictcomp", "genexpr")  # scopes that run where they stand
 SHOWS = {"print", "display", "show", "table", "len", "repr", "str", "sorted", "list", "isinstance"}
+LONGEST = 200_000  # characters of a cell that are looked at
+SHORT = 10_000  # characters of a cell that is remembered
 Names = frozenset[str]
 
 
@@ -24,53 +26,45 @@ class Statement:
     `uses_now` when it runs; `uses_later` in the bodies of functions.
     """
 
-    node: ast.stmt
     first: int
     last: int
+    imports: bool
+    defines: bool
+    cheap: bool  # run in any case, used or not
     binds: Names
     changes: Names
     touches: Names
     uses_now: Names
     uses_later: Names
 
-    @property
-    def defines(self) -> bool:
-        return is_import(self.node) or isinstance(self.node, Definition)
 
-    @property
-    def cheap(self) -> bool:
-        """Whether it is run in any case, used or not."""
-        return self.defines or is_constant(self.node) or is_mine(self.node)
-
-
-@functools.lru_cache(maxsize=1024)
 def statements(source: str) -> tuple[Statement, ...]:
-    """The statements of a cell; none when it isn't Python."""
+    """The statements of a cell; none when it isn't Python, or longer than what anyone writes."""
+    if len(source) > LONGEST:
+        return ()
+    return (known_statements if len(source) < SHORT else read_statements)(source)
+
+
+def names_in(source: str) -> Names:
+    """All global names that a source uses, now or later; none when it isn't Python."""
+    if len(source) > LONGEST:
+        return frozenset()
+    return (known_names if len(source) < SHORT else read_names)(source)
+
+
+def names_bound(source: str) -> Names:
+    """The names that a cell binds at its top level."""
+    return frozenset().union(*(each.binds for each in statements(source)))
+
+
+def read_statements(source: str) -> tuple[Statement, ...]:
     try:
-        body = ast.parse(source).body
-        return tuple(read(node) for node in body)
+        return tuple(map(read_statement, ast.parse(source).body))
     except UNREADABLE:
         return ()
 
 
-def read(node: ast.stmt) -> Statement:
-    module = symtable.symtable(ast.unparse(node), "<cell>", "exec")
-    now, later, declared = uses(module)
-    binds = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    changes, touches = changed_in(node)
-    decorators = node.decorator_list if isinstance(node, Definition) else []
-    first = min([node.lineno, *(each.lineno for each in decorators)])
-    return Statement(
-        node,
-        first,
-        node.end_lineno or first,
-        *map(frozenset, (binds, changes | declared, touches, now, later)),  # type: ignore[arg-type]
-    )
-
-
-@functools.lru_cache(maxsize=256)
-def names_in(source: str) -> Names:
-    """All global names that a source uses, now or later; none when it isn't Python."""
+def read_names(source: str) -> Names:
     try:
         now, later, _ = uses(symtable.symtable(source, "<cell>", "exec"))
     except UNREADABLE:
@@ -78,10 +72,31 @@ def names_in(source: str) -> Names:
     return frozenset(now | later)
 
 
-@functools.lru_cache(maxsize=256)
-def names_bound(source: str) -> Names:
-    """The names that a cell binds at its top level."""
-    return frozenset().union(*(each.binds for each in statements(source)))
+# the chapter's cells are the same for all students
+known_statements = functools.lru_cache(maxsize=512)(read_statements)
+known_names = functools.lru_cache(maxsize=512)(read_names)
+
+
+def read_statement(node: ast.stmt) -> Statement:
+    module = symtable.symtable(ast.unparse(node), "<cell>", "exec")
+    now, later, declared = uses(module)
+    binds = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    changes, touches = changed_in(node)
+    decorators = node.decorator_list if isinstance(node, Definition) else []
+    first = min([node.lineno, *(each.lineno for each in decorators)])
+    defines = isinstance(node, Definition) or is_import(node)
+    return Statement(
+        first,
+        node.end_lineno or first,
+        is_import(node),
+        defines,
+        defines or is_constant(node) or is_mine(node),
+        frozenset(binds),
+        frozenset(changes | declared),
+        frozenset(touches),
+        frozenset(now),
+        frozenset(later),
+    )
 
 
 def uses(module: symtable.SymbolTable) -> tuple[set[str], set[str], set[str]]:

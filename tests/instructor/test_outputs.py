@@ -7,7 +7,7 @@ import zlib
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbgrader.utils import determine_grade
 
@@ -100,6 +100,7 @@ def test_text_holds_no_terminal_escapes(text: str, shown: str) -> None:
     assert clean(text) == shown
 
 
+@settings(deadline=None)  # other tests may run at the same time
 @given(st.text(alphabet=st.characters(), max_size=30) | st.text(alphabet="\x1b[]0;m\x07\r\n\\Pa\x9b", max_size=30))
 def test_clean_text_has_no_control_character_left(text: str) -> None:
     shown = clean(text)
@@ -141,6 +142,7 @@ KEYS = st.sampled_from(["output_type", "data", "text", "traceback", "ename", "ev
 KINDS = st.sampled_from(["stream", "error", "display_data", "execute_result"])
 
 
+@settings(deadline=None)  # other tests may run at the same time
 @given(st.lists(st.dictionaries(KEYS, ANYTHING, max_size=4) | ANYTHING, max_size=4), KINDS)
 def test_whatever_is_handed_in_what_is_kept_is_valid(outputs: list[object], kind: str) -> None:
     for output in outputs:

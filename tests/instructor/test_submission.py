@@ -9,7 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlib.instructor.submission import CELLS, DEPTH, Unreadable, read
@@ -209,6 +209,7 @@ ANYTHING = st.recursive(
 KEYS = st.sampled_from(["cell_type", "id", "metadata", "source", "outputs", "input", "level"])
 
 
+@settings(deadline=None)  # other tests may run at the same time
 @given(
     st.lists(st.dictionaries(KEYS, ANYTHING | st.sampled_from(["code", "markdown"]), max_size=6)),
     st.sampled_from([3, 4]),
@@ -225,6 +226,7 @@ def test_any_json_becomes_a_valid_notebook(cells: list[Any], version: int) -> No
     nbformat.validate(nbformat.from_dict(found), relax_add_props=True)
 
 
+@settings(deadline=None)  # other tests may run at the same time
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]",:\\ 1a\n', max_size=100).map(str.encode))
 def test_any_bytes_are_read_or_refused_in_one_line(data: bytes) -> None:
     try:
