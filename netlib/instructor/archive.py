@@ -23,16 +23,20 @@ import stat
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from heapq import nsmallest
 from pathlib import Path
 from typing import IO, Any
 
 MOST_BYTES = 256 * 1024 * 1024  # of one member
-MOST_MEMBERS = 100_000  # of one folder or zip file
+MOST_MEMBERS = 100_000  # of one zip file
+MOST_IN_FOLDER = 20_000  # names in one folder
+MOST_BELOW = (1_000_000, 100_000, 20_000)  # files below the source, a folder in it, and a folder in that
 MOST_DEPTH = 16  # folders in folders
 MOST_LISTING = 16 * 1024 * 1024  # bytes of a zip file's directory, which is read at once
 CHUNK = 1024 * 1024
@@ -152,40 +156,53 @@ def why_not(status: os.stat_result) -> str:
 
 
 def walk(top: Path) -> Iterator[Member]:
-    """The files below a folder, in order of their names; zip files among them opened."""
-    left = MOST_MEMBERS
+    """The files below a folder, in order of their names; zip files among them opened.
+
+    A folder with too many files ends its own list and no other's: one student can't use up what is there for all.
+    """
+    below: Counter[tuple[str, ...]] = Counter()
     waiting: list[tuple[str, ...]] = [()]
     while waiting:
         parts = waiting.pop()
-        folder = top.joinpath(*parts)
+        here = tuple(map(printable, parts))
         try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            with os.scandir(top.joinpath(*parts)) as found:
+                entries = nsmallest(MOST_IN_FOLDER + 1, found, key=lambda entry: entry.name)
         except OSError as error:
-            yield Member(parts, None, f"can't be opened: {error.strerror}")
+            yield Member(here or (top.name,), None, f"can't be opened: {error.strerror}")
             continue
-        for entry in entries:
+        full = len(entries) > MOST_IN_FOLDER
+        for entry in entries[:MOST_IN_FOLDER]:
             if is_junk(entry.name):
                 continue
-            left -= 1
-            if left < 0:
-                yield Member(parts, None, f"more than {MOST_MEMBERS} files; the others are left out")
-                return
-            here = tuple(printable(part) for part in (*parts, entry.name))
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(status.st_mode):
-                if len(here) > MOST_DEPTH:
-                    yield Member(here, None, f"more than {MOST_DEPTH} folders deep")
-                else:
-                    waiting.append((*parts, entry.name))
-                continue
-            when = datetime.fromtimestamp(max(0, min(status.st_mtime, 2**33)), UTC)
-            path = Path(entry.path)
-            trouble = why_not(status)
-            if not trouble and entry.name.lower().endswith(".zip"):
-                yield from nested_zip(here, when, partial(open_regular, path))
+            path = (*parts, entry.name)
+            kinds = [path[:depth] for depth in range(min(len(path), len(MOST_BELOW)))]
+            if any(below[folder] >= most for folder, most in zip(kinds, MOST_BELOW, strict=False)):
+                full = True
+                break
+            below.update(kinds)
+            if entry.is_dir(follow_symlinks=False) and len(path) <= MOST_DEPTH:
+                waiting.append(path)
             else:
-                yield Member(here, when, trouble, open=partial(open_regular, path))
+                yield from looked_at(entry, (*here, printable(entry.name)))
+        if full:
+            yield Member((*here, "…"), None, "more files than are looked at; the others are left out")
+
+
+def looked_at(entry: os.DirEntry[str], parts: tuple[str, ...]) -> Iterator[Member]:
+    """The member that a folder's entry is, or those in it if it is a zip file."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        yield Member(parts, None, f"can't be opened: {error.strerror}")
+        return
+    trouble = f"more than {MOST_DEPTH} folders deep" if stat.S_ISDIR(status.st_mode) else why_not(status)
+    when = datetime.fromtimestamp(max(0, min(status.st_mtime, 2**33)), UTC)
+    opened = partial(open_regular, entry.path)
+    if not trouble and entry.name.lower().endswith(".zip"):
+        yield from nested_zip(parts, when, opened)
+    else:
+        yield Member(parts, when, trouble, open=opened)
 
 
 def nested_zip(parts: tuple[str, ...], when: datetime | None, source: Callable[[], Any]) -> Iterator[Member]:
@@ -210,7 +227,7 @@ def nested_zip(parts: tuple[str, ...], when: datetime | None, source: Callable[[
 
     try:
         with reopened() as archive:
-            inside = list(listed(archive))
+            inside = list(worth_a_look(listed(archive)))
     except Refused as refused:
         yield Member(parts, when, str(refused))
         return
@@ -220,6 +237,19 @@ def nested_zip(parts: tuple[str, ...], when: datetime | None, source: Callable[[
         if not trouble and names[-1].lower().endswith(".zip"):
             trouble = "a zip file in a zip file"
         yield Member(parts, when, trouble, names, partial(unpacked, info))
+
+
+Listed = tuple[zipfile.ZipInfo, tuple[str, ...], str]
+
+
+def worth_a_look(inside: Iterable[Listed]) -> Iterator[Listed]:
+    """The notebooks in a student's zip file, and some of what else is in it, which may be a whole environment."""
+    left = {True: 1000, False: 20}
+    for item in inside:
+        kind = ".ipynb" in "".join(item[1]).lower()
+        left[kind] -= 1
+        if left[kind] >= 0:
+            yield item
 
 
 class Bounded(io.BufferedIOBase):
@@ -267,7 +297,7 @@ def opened_zip(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
-def listed(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, tuple[str, ...], str]]:
+def listed(archive: zipfile.ZipFile) -> Iterator[Listed]:
     """The files in a zip file that aren't junk: entry, names on its path, and why it isn't read or nothing."""
     infos = archive.infolist()
     for info in infos[:MOST_MEMBERS]:
@@ -275,7 +305,7 @@ def listed(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, tuple[st
         if parts and not info.is_dir() and not any(is_junk(part) for part in parts):
             yield info, parts, refused(info, parts)
     if len(infos) > MOST_MEMBERS:
-        yield infos[MOST_MEMBERS], (), f"more than {MOST_MEMBERS} files; the others are left out"
+        yield infos[MOST_MEMBERS], ("…",), f"more than {MOST_MEMBERS} files; the others are left out"
 
 
 def unzip(archive: zipfile.ZipFile) -> Iterator[Member]:

@@ -164,6 +164,9 @@ def keep_best(place: Place, candidates: list[Candidate], found: Collected) -> No
             found.look.append(f"{student}: {shown_name} counts, because what is newer can't be read")
         elif len(right) > 1:
             found.notes.append(f"{student}: {len(right)} notebooks were handed in; {shown_name} counts{of(candidate)}")
+        twins = [other for other in right if other.member.shown == shown_name]
+        if len(twins) > 1:
+            found.look.append(f"{student}: {len(twins)} files are called {shown_name}; the newest counts")
         if candidate.rank == 3:
             found.look.append(f"{student}: {shown_name} has another assignment's name, and there is no other notebook")
         elif not names(candidate.owner.rest, place.assignment):
