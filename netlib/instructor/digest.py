@@ -1,6 +1,6 @@
 """Names for what a grade depends on: the same digest, the same grade, so nothing is graded twice without need.
 
-    engine()        this netlib and the versions under it; differs between two machines that may grade differently
+    versions()      this netlib and what is under it; differ between two machines that may grade differently
     digest(task)    everything that the record of a submission depends on
 """
 
@@ -20,16 +20,21 @@ NEVER_GRADE = ("cli.py", "authoring", "lab")
 
 
 @cache
-def engine() -> str:
-    """What grades: netlib's own sources, Python's version and those of the packages that a grade may depend on."""
-    what = hashlib.sha256(platform.python_version().encode())
-    for package in UNDER:
-        what.update(f"\n{package} {installed(package)}".encode())
+def versions() -> dict[str, str]:
+    """What grades: the versions of Python and of packages that a grade may depend on, a hash of netlib's sources."""
+    found = {"Python": platform.python_version()} | {package: installed(package) for package in UNDER}
+    sources = hashlib.sha256()
     for path in sorted(NETLIB.rglob("*.py")):
         name = path.relative_to(NETLIB)
         if name.parts[0] not in NEVER_GRADE:
-            what.update(f"\n{name.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
-    return what.hexdigest()
+            sources.update(f"{name.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found | {"netlib": sources.hexdigest()[:12]}
+
+
+@cache
+def engine() -> str:
+    """`versions` in one text."""
+    return ", ".join(f"{name} {version}" for name, version in versions().items())
 
 
 def installed(package: str) -> str:

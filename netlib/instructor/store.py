@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,24 +74,20 @@ class Store:
     def path(self, student: str) -> Path:
         return self.records / f"{student}.json"
 
-    def load(self, student: str) -> Record | None:
-        """The student's record; None where there is none, or one that some other version wrote."""
+    def load(self, student: str, notebook: bool = True) -> Record | None:
+        """The student's record, perhaps without its notebook; None where there is none, or one of another version."""
         try:
-            return Record.from_json(self.path(student).read_text("utf-8"))
+            record = Record.from_json(self.path(student).read_text("utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        if not notebook:
+            record.notebook = {}
+        return record
 
     def save(self, record: Record) -> None:
         """Write a record, in place of an earlier one."""
         self.records.mkdir(parents=True, exist_ok=True)
         write(self.path(record.student), record.to_json().encode("utf-8", "backslashreplace"))
-
-    def load_all(self) -> Iterator[Record]:
-        """All records, in order of the students' names."""
-        for path in sorted(self.records.glob("*.json")):
-            record = self.load(path.stem)
-            if record is not None:
-                yield record
 
 
 def read_plain(path: Path) -> bytes:

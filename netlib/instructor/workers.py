@@ -155,7 +155,7 @@ def follow() -> None:
 def outcome(future: Future[str], task: Task, failures: Counter[str], deadline: float) -> Record | None:
     """The record that a worker made; None if it shall be tried again.  Raises what ends the whole batch."""
     try:
-        return Record.from_json(future.result())
+        return named(future.result(), task)
     except TimeoutError:
         why = f"grading it took longer than {deadline:g} s, {TRIES} times"
     except ProcessExpired as error:
@@ -168,7 +168,7 @@ def outcome(future: Future[str], task: Task, failures: Counter[str], deadline: f
 
 
 def examined(task: Task, examine: Examine | None) -> str:
-    """A task's record as JSON: what a worker does, here or on another machine.
+    """A task's record as JSON, still without its digest: what a worker does, here or on another machine.
 
     An error in the checker itself is no points and a line, and not the end of the class.  Raises NoSandbox, which is.
     """
@@ -179,9 +179,15 @@ def examined(task: Task, examine: Examine | None) -> str:
         if type(error).__name__ == "NoSandbox":
             raise
         record = zero(task, OUT_OF_MEMORY if isinstance(error, MemoryError) else f"the checker failed: {where(error)}")
-    record.digest = digest(task)
     record.seconds = record.seconds or time.monotonic() - started
     return record.to_json()
+
+
+def named(text: str, task: Task) -> Record:
+    """The record that a worker made, with its digest: this process's, whose netlib the workers have."""
+    record = Record.from_json(text)
+    record.digest = digest(task)
+    return record
 
 
 def the_examiner() -> Examine:

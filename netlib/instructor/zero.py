@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from netlib.instructor.digest import digest
+from netlib.instructor.outputs import verdict_outputs
 from netlib.instructor.record import Record, Task, Verdict
 
 TOLD = "could not be graded; your instructor has been told"
@@ -15,7 +16,11 @@ TOLD = "could not be graded; your instructor has been told"
 def zero(task: Task, look: str) -> Record:
     """A record with no points in any exercise.  `look`: why, in one line, for the instructor."""
     released = json.loads(task.released)
-    verdicts = [nothing(cell) for cell in released["cells"] if cell["metadata"].get("nbgrader", {}).get("grade")]
+    verdicts = []
+    for cell in released["cells"]:
+        if cell["cell_type"] == "code" and cell["metadata"].get("nbgrader", {}).get("grade"):
+            verdicts.append(nothing(cell))
+            cell["outputs"], cell["execution_count"] = verdict_outputs(verdicts[-1]), None
     return Record(
         assignment=task.assignment,
         student=task.student,

@@ -1,8 +1,12 @@
-"""Examiners that stand in for the real one: what a submission's bytes say is what happens to the worker.
+"""An examiner and a gradebook that stand in for the real ones.
 
-    b"3"            a record with 3 points        b"die"      the worker kills itself
-    b"raise"        an error in the checker       b"hang"     it never comes back
-    b"memory"       takes all memory              b"sandbox"  this machine can't make a sandbox
+A submission's lines say what happens to the worker that examines it:
+
+    3               a record with so many points         die        the worker kills itself
+    raise           an error in the checker              hang       it never comes back
+    memory          takes all memory                     sandbox    this machine can't make a sandbox
+    wait 0.5        takes so many seconds                once PATH  dies the first time
+    append PATH     writes the student's name there      kill       kills the process that has started the worker
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterable
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -50,29 +56,80 @@ def task(student: str, submission: bytes | None = b"1") -> Task:
 
 
 def examine(task: Task) -> Record:
-    said = (task.submission or b"0").decode()
-    if said == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif said == "raise":
-        raise ValueError("the checker has a bug")
-    elif said == "hang":
-        time.sleep(3600)
-    elif said == "memory":
-        bytearray(2**40)
-    elif said == "sandbox":
-        raise NoSandbox("no sandbox here; allow user namespaces")
-    elif said.startswith("wait "):
-        time.sleep(float(said.removeprefix("wait ")))
-        said = "1"
-    elif said.startswith("once "):  # dies the first time
-        here = Path(said.removeprefix("once "))
-        if not here.exists():
-            here.touch()
+    points = 0.0
+    for line in (task.submission or b"0").decode().splitlines():
+        what, _, about = line.partition(" ")
+        if what == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        said = "1"
-    points = float(said)
+        elif what == "kill":
+            parent = parent_process()
+            assert parent is not None and parent.pid is not None
+            os.kill(parent.pid, signal.SIGKILL)
+            time.sleep(60)
+        elif what == "raise":
+            raise ValueError("the checker has a bug")
+        elif what == "hang":
+            time.sleep(3600)
+        elif what == "memory":
+            bytearray(2**40)
+        elif what == "sandbox":
+            raise NoSandbox("no sandbox here; allow user namespaces")
+        elif what == "wait":
+            time.sleep(float(about))
+        elif what == "once":
+            if not Path(about).exists():
+                Path(about).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        elif what == "append":
+            append(Path(about), task.student)
+        else:
+            points = float(what)
     verdicts = [
         Verdict("5.1", "internet_checksum", "check-5-1", points, 4.0, "passed" if points == 4 else "failed", "said"),
         Verdict("5.2", "build_header", "check-5-2", 0.0, 2.0, "waiting", "waiting for exercise 5.2 build_header"),
     ]
-    return Record(task.assignment, task.student, "", verdicts, notebook=RELEASED)
+    look = [task.trouble] if task.trouble else []
+    return Record(task.assignment, task.student, "", verdicts, look=look, notebook=RELEASED)
+
+
+def append(path: Path, line: str) -> None:
+    """Add a line to a file that several processes write."""
+    with open(path, "a") as file:
+        file.write(f"{line}\n")
+
+
+class FakeGradebook:
+    """Keeps what it is told in one folder: `held/<student>` has the digest, `log` who was recorded, in order."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "held").mkdir(parents=True, exist_ok=True)
+
+    def prepare(self) -> None:
+        append(self.folder / "prepared", "once")
+
+    def recorded(self, student: str) -> str | None:
+        held = self.folder / "held" / student
+        return held.read_text() if held.exists() else None
+
+    def record(self, records: Iterable[Record]) -> dict[str, str]:
+        refused = {}
+        for record in records:
+            assert record.notebook, "autograde needs the notebook"
+            if record.student == "refused":
+                refused[record.student] = "its row is locked"
+                continue
+            append(self.folder / "log", record.student)
+            (self.folder / "held" / record.student).write_text(record.digest)
+        return refused
+
+    def feedback(self, students: Iterable[str]) -> None:
+        for student in students:
+            append(self.folder / "feedback", student)
+
+    def totals(self) -> dict[str, dict[str, object]]:
+        return {path.name: {"manual": 1.5} for path in (self.folder / "held").iterdir()}
+
+    def said(self, name: str) -> list[str]:
+        path = self.folder / name
+        return sorted(path.read_text().splitlines()) if path.exists() else []

@@ -15,7 +15,7 @@ from instructor.fakes import NoSandbox, examine, task
 
 from netlib.instructor.digest import digest
 from netlib.instructor.record import Record, Task
-from netlib.instructor.workers import examine_all, examined
+from netlib.instructor.workers import examine_all, examined, named
 from netlib.instructor.zero import zero
 
 TESTS = Path(__file__).parents[1]
@@ -47,7 +47,7 @@ def test_a_worker_that_dies_takes_no_other_submission_along() -> None:
 
 
 def test_a_worker_that_was_killed_by_chance_costs_nobody_anything(tmp_path: Path) -> None:
-    records = graded(task("a", b"4"), task("unlucky", f"once {tmp_path / 'mark'}".encode()))
+    records = graded(task("a", b"4"), task("unlucky", f"once {tmp_path / 'mark'}\n1".encode()))
     assert records["unlucky"].points == 1
     assert records["unlucky"].look == []
 
@@ -96,7 +96,7 @@ def test_an_idle_worker_that_is_killed_does_not_end_the_class() -> None:
 
     def tasks():
         yield task("a", b"4")
-        yield task("killed", b"wait 0")
+        yield task("killed", b"wait 0\n1")
         pids = workers_of(os.getpid())
         assert pids
         for pid in pids:
@@ -195,9 +195,10 @@ def test_a_zero_record_has_every_exercise_of_the_release() -> None:
         ("5.2", "build_header", "check-5-2", 0, 2, "failed"),
     ]
     assert Record.from_json(record.to_json()) == record
+    assert [len(cell.get("outputs", [])) > 0 for cell in record.notebook["cells"]] == [False, True, True]
     assert "why" not in str(record.verdicts) + str(record.notes), "why is the instructor's to know"
 
 
 def test_what_a_worker_does_is_the_same_everywhere() -> None:
-    record = Record.from_json(examined(task("a", b"3"), examine))
+    record = named(examined(task("a", b"3"), examine), task("a", b"3"))
     assert (record.points, record.digest) == (3, digest(task("a", b"3")))
