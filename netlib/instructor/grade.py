@@ -40,7 +40,7 @@ class Gradebook(Protocol):
     def prepare(self) -> None: ...
     def recorded(self, student: str) -> str | None: ...
     def record(self, records: Iterable[Record]) -> Mapping[str, str]: ...
-    def feedback(self, students: Iterable[str]) -> None: ...
+    def feedback(self, students: Iterable[str]) -> Mapping[str, str]: ...
     def totals(self) -> Mapping[str, Mapping[str, object]]: ...
 
 
@@ -61,8 +61,9 @@ class Options:
 class Graded:
     """What came of it: the class's records (without their notebooks), how many are new, and in which folder it is.
 
-    `missing`: students that were not asked for this time and have no record yet.  `notes` and `look`: what collecting
-    has to say, lines about files and lines that a person should look at.
+    `missing`: students that were not asked for this time and have no record yet.  `refused`: why a record or a page
+    is not where it belongs, by student.  `notes` and `look`: what collecting has to say, the latter for a person to
+    look at; a line about one student begins with the student's id.
     """
 
     assignment: str
@@ -71,6 +72,7 @@ class Graded:
     examined: int = 0
     seconds: float = 0.0
     missing: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     look: list[str] = field(default_factory=list)
 
@@ -81,12 +83,57 @@ class Graded:
         before = len(self.records) - self.examined
         head += f", {before} graded before" if before else ""
         head += f", {self.missing} not yet graded" if self.missing else ""
-        need = [*(line(each) for each in self.look), *looks(self.records)]
+        need = self.need_a_look()
         who = "Nobody needs a look."
         if need:
             who = "\n  ".join(["1 needs a look:" if len(need) == 1 else f"{len(need)} need a look:", *need])
         blocks = [head, summary(self.records), "\n".join(line(note) for note in self.notes), who]
         return "\n\n".join(block for block in blocks if block)
+
+    def need_a_look(self) -> list[str]:
+        """A line for each student that needs a look, and why; and for each odd file that is no student's."""
+        reasons: dict[str, list[str]] = {student: [why] for student, why in self.refused.items()}
+        students = {record.student for record in self.records}
+        others = []
+        for said in self.look:
+            student, _, why = said.partition(": ")
+            if student in students:
+                reasons.setdefault(student, []).append(why)
+            else:
+                others.append(line(said))
+        return [*others, *looks(self.records, reasons)]
+
+
+def grade(
+    root: Path, assignment: str, source: Path | None = None, db: str | None = None, options: Options | None = None
+) -> Graded:
+    """Grade an assignment of the course whose top folder is `root`, and record it in nbgrader's gradebook.
+
+    `source`: a folder or zip file to collect from first.  `db`: the gradebook's address, if not nbgrader_config.py's.
+    Errors of one submission are lines in the result.  Raises what ends all, each in one line: NoSandbox, GradeError,
+    StoreError, GradebookError, LedgerError, ClusterError, WorkersError, and Refused for a source that isn't one.
+    """
+    from netlib.instructor.bubblewrap import NoSandbox, available
+    from netlib.instructor.collect import collect, submitted_notebooks
+    from netlib.instructor.gradebook import Gradebook as NbgraderGradebook
+
+    options = options or Options()
+    here = not (options.unsafe or options.scheduler)
+    if here and available():
+        raise NoSandbox(available())
+    store = Store(root, assignment)
+    assert store.released
+    graded = Graded(assignment, store.folder)
+    with alone(store):
+        if source is not None:
+            collected = collect(source, root, assignment)
+            graded.notes, graded.look = collected.notes, collected.look
+        book = NbgraderGradebook(root, assignment, db)
+        try:
+            grade_class(graded, root, submitted_notebooks(root, assignment), book, options)
+        finally:
+            book.close()
+    return graded
 
 
 def grade_class(graded: Graded, root: Path, listing: Listing, gradebook: Gradebook, options: Options) -> None:
@@ -97,19 +144,18 @@ def grade_class(graded: Graded, root: Path, listing: Listing, gradebook: Gradebo
     started = time.monotonic()
     store = Store(root, graded.assignment)
     wanted = chosen(listing, options.students)
-    with alone(store):
-        try:
-            gradebook.prepare()
-            graded.examined = examine_missing(store, wanted, options)
-            graded.look += record_missing(store, wanted, gradebook)
-        except KeyboardInterrupt:
-            there = sum(store.path(student).exists() for student, _, _ in wanted)
-            done = f"interrupted: {there} of {len(wanted)} submissions have their record"
-            raise GradeError(f"{done}; the same command goes on from there") from None
-        graded.records = [record for student, _, _ in listing if (record := store.load(student, notebook=False))]
-        graded.missing = len(listing) - len(graded.records)
-        graded.seconds = time.monotonic() - started
-        write_tables(graded, gradebook.totals())
+    try:
+        gradebook.prepare()
+        graded.examined = examine_missing(store, wanted, options)
+        graded.refused = record_missing(store, wanted, gradebook)
+    except KeyboardInterrupt:
+        there = sum(store.path(student).exists() for student, _, _ in wanted)
+        done = f"interrupted: {there} of {len(wanted)} submissions have their record"
+        raise GradeError(f"{done}; the same command goes on from there") from None
+    graded.records = [record for student, _, _ in listing if (record := store.load(student, notebook=False))]
+    graded.missing = len(listing) - len(graded.records)
+    graded.seconds = time.monotonic() - started
+    write_tables(graded, gradebook.totals())
 
 
 @contextlib.contextmanager
@@ -174,10 +220,10 @@ def examiners(tasks: Iterator[Task], options: Options) -> Any:
     return workers.examine_all(tasks, options.workers, options.examine)
 
 
-def record_missing(store: Store, listing: Listing, gradebook: Gradebook) -> list[str]:
+def record_missing(store: Store, listing: Listing, gradebook: Gradebook) -> dict[str, str]:
     """Give the gradebook the records that it doesn't hold, and write these students' feedback.
 
-    Returns a line for each record that the gradebook would not take.
+    Returns why the gradebook would not take a record, or no page could be written, by student.
     """
     missing = []
     for student, _, _ in listing:
@@ -185,10 +231,11 @@ def record_missing(store: Store, listing: Listing, gradebook: Gradebook) -> list
         if record is not None and gradebook.recorded(student) != record.digest:
             missing.append(student)
     if not missing:
-        return []
+        return {}
     refused = gradebook.record(record for student in missing if (record := store.load(student)) is not None)
-    gradebook.feedback([student for student in missing if student not in refused])
-    return [f"{student}: not in the gradebook: {why}" for student, why in sorted(refused.items())]
+    unwritten = gradebook.feedback([student for student in missing if student not in refused])
+    why = {student: f"has no feedback page: {why}" for student, why in unwritten.items()}
+    return why | {student: f"is not in the gradebook: {why}" for student, why in refused.items()}
 
 
 def write_tables(graded: Graded, totals: Mapping[str, Mapping[str, object]]) -> None:

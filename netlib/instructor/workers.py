@@ -23,6 +23,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from netlib.instructor.bubblewrap import NoSandbox
 from netlib.instructor.digest import digest
 from netlib.instructor.record import Record, Task
 from netlib.instructor.zero import zero
@@ -175,9 +176,9 @@ def examined(task: Task, examine: Examine | None) -> str:
     started = time.monotonic()
     try:
         record = (examine or the_examiner())(task)
+    except NoSandbox:
+        raise
     except Exception as error:
-        if type(error).__name__ == "NoSandbox":
-            raise
         record = zero(task, OUT_OF_MEMORY if isinstance(error, MemoryError) else f"the checker failed: {where(error)}")
     record.seconds = record.seconds or time.monotonic() - started
     return record.to_json()

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from instructor.fakes import NoSandbox, examine, task
+from instructor.fakes import examine, task
 
 from netlib.instructor import cluster
+from netlib.instructor.bubblewrap import NoSandbox
 from netlib.instructor.cluster import ClusterError, examine_all
 from netlib.instructor.digest import digest, engine, versions
 from netlib.instructor.record import Record

@@ -14,9 +14,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from instructor.fakes import RELEASED, FakeGradebook, NoSandbox, examine
+from instructor.fakes import RELEASED, FakeGradebook, examine
 
-from netlib.instructor.grade import Graded, GradeError, Listing, Options, grade_class
+from netlib.instructor.bubblewrap import NoSandbox
+from netlib.instructor.grade import Graded, GradeError, Listing, Options, alone, grade_class
 from netlib.instructor.store import Store, StoreError
 
 TESTS = Path(__file__).parents[1]
@@ -240,20 +241,23 @@ def test_it_goes_on_where_it_was_ended(root: Path, how: signal.Signals) -> None:
 
 
 def test_one_at_a_time(root: Path) -> None:
-    import fcntl
+    store = Store(root, NAME)
+    with alone(store), pytest.raises(GradeError, match="another netlib grade is at it"), alone(store):
+        pass
+    with alone(store):
+        pass
 
-    hand_in(root, "a", 4)
-    folder = Store(root, NAME).folder
-    folder.mkdir(parents=True)
-    with open(folder / "lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(GradeError, match="another netlib grade is at it"):
-            grade(root)
-    assert grade(root).examined == 1
+
+def test_what_collecting_says_of_a_student_stands_on_the_same_line(root: Path) -> None:
+    hand_in(root, "a", "raise")
+    graded = grade(root)
+    graded.look = ["a: handed in twice", "b: something else", "list.html: is nobody's"]
+    assert graded.need_a_look()[:2] == ["b: something else", "list.html: is nobody's"]
+    assert graded.need_a_look()[2].startswith("a: handed in twice; the checker failed: ValueError")
 
 
 def test_what_the_gradebook_refuses_is_told(root: Path) -> None:
     hand_in(root, "a", 4)
     hand_in(root, "refused", 4)
-    assert "\n  refused: not in the gradebook: its row is locked" in grade(root).report()
+    assert "\n  refused: is not in the gradebook: its row is locked" in grade(root).report()
     assert FakeGradebook(root / "book").said("feedback") == ["a"]

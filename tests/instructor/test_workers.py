@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from instructor.fakes import NoSandbox, examine, task
+from instructor.fakes import examine, task
 
+from netlib.instructor.bubblewrap import NoSandbox
 from netlib.instructor.digest import digest
 from netlib.instructor.record import Record, Task
 from netlib.instructor.workers import examine_all, examined, named
