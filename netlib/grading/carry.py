@@ -2,6 +2,8 @@
 
     "call"      the answer is a function, the case a tuple of arguments
     "steps"     the answer is a class, the case a list of steps; the result says of each what it returned or raised
+    "remote"    the author's code on the other side uses the answer (see `serve`)
+    "remote objects"    the same, for an answer that is called to make an object
 
 `carrier(kind, guard, answer)` makes the function that takes a case and gives its result.  It is used in a fork of the
 notebook's kernel and in the grader's sandbox alike; there, the kind is all that is known of the exercise.
@@ -12,9 +14,10 @@ from typing import Any, Literal
 
 from netlib.grading.guard import Guard
 from netlib.grading.outcome import raised_part
+from netlib.grading.serve import Server
 from netlib.grading.signals import NotImplementedYet
 
-Kind = Literal["call", "steps"]
+Kind = Literal["call", "steps", "remote", "remote objects"]
 TakeStep = Callable[[Any, str, list[Any]], Any]
 
 
@@ -23,6 +26,8 @@ def carrier(kind: Kind, guard: Guard, answer: Any) -> Callable[[Any], Any]:
     if kind == "steps":
         make = guard.factory(answer)
         return lambda steps: take_steps(make, steps)
+    if kind.startswith("remote"):
+        return Server(guard, answer, objects=kind == "remote objects")
     function = guard.wrap(answer)
     return lambda args: function(*args)
 

@@ -96,7 +96,7 @@ def without_counterexample(exercise: Exercise, outcome: Outcome) -> Report:
     if outcome.raised:
         where = f" It came from line {outcome.raised.line}: {outcome.raised.source}" if outcome.raised.line else ""
         return failed(exercise, "raised", f"the cells that define it raised {outcome.raised}.{where}")
-    what = "did not finish" if outcome.kind == "hung" else outcome.message or outcome.kind
+    what = "did not finish in time" if outcome.kind == "hung" else outcome.message or outcome.kind
     return failed(exercise, outcome.kind, f"the cells that define it {what}")
 
 

@@ -2,14 +2,15 @@
 
 It runs in a fork of the notebook's kernel, so before the first case it lets go of what belongs to the parent: the
 kernel's sockets, its stdout, its signal handlers, its objects' finalisers.  Printed output is kept up to a bound;
-memory and CPU are limited; a timer that finds the student's line ends an endless loop.  It leaves by `os._exit`,
-always.
+memory and CPU are limited.  A case has so many CPU seconds, so that the verdict is the same on a busy machine; a timer
+that finds the student's line ends an endless loop.  It leaves by `os._exit`, always.
 """
 
 import builtins
 import contextlib
 import gc
 import json
+import math
 import os
 import pickle
 import random
@@ -21,6 +22,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+with contextlib.suppress(ImportError):  # not on Windows, where nothing is forked
+    import resource
+
 from netlib.grading.guard import Guard
 from netlib.grading.outcome import PRINTED_SHOWN, own_line, raised_part
 from netlib.grading.plain import TooLarge, encode
@@ -28,7 +32,11 @@ from netlib.grading.signals import NotImplementedYet, NotWhileGraded
 
 PRINTED_LIMIT = 4_000_000  # characters after which the function is stopped
 MEMORY = 768 << 20  # bytes that a function may use beyond what the notebook had
-CPU = 60  # seconds: only for a child whose parent has gone
+CPU = 60  # seconds: for a child whose parent has gone
+WALL = 5.0  # times its limit of CPU seconds that a case may take by the clock, on a busy machine
+IDLE_WALL = 2.0  # the same for one that computes hardly anything: it sleeps, or waits for ever
+IDLE = 0.05  # share of the time that it computes at most, then
+BEGIN, GO_ON, ANSWER = b"<", b">", b"="  # how the messages to a target that has `connect` begin
 
 
 class Flooded(BaseException):
@@ -82,7 +90,11 @@ class Printed:
 
 
 class Child:
-    """The other side of the pipe.  `run` never returns."""
+    """The other side of the pipe.  `run` never returns.
+
+    `target` carries out a case.  One that has `connect` (see `serve`) is given a way to ask the other side something
+    in the middle of a call.
+    """
 
     def __init__(self, target: Callable[[Any], Any], guard: Guard, requests: int, replies: int) -> None:
         self.target = target
@@ -90,7 +102,11 @@ class Child:
         self.requests = requests
         self.replies = replies
         self.printed = Printed(self.flooded)
-        self.busy_from = 0.0  # CPU seconds
+        self.limit = 0.0  # CPU seconds for this case
+        self.since = 0.0  # CPU time when this case began
+        self.started = 0.0, 0.0  # CPU time and clock when the timers were started
+        self.hard: int | None = None  # the most that RLIMIT_CPU can be
+        self.patient = False  # it computes, but this machine has little time for it
 
     def run(self, settled: bool = False) -> None:
         """Answer cases until there are no more.  `settled`: limits, files and signals are as they should be."""
@@ -98,19 +114,61 @@ class Child:
             self.listen_for_timers()
         else:
             self.settle_in()
+        if hasattr(self.target, "connect"):
+            self.target.connect(self.ask)
         while header := self.read(64):
-            length, limit = json.loads(header)
+            length, self.limit = json.loads(header)
             case = self.read(length)
-            self.busy_from = time.process_time() + limit / 2
-            signal.setitimer(signal.ITIMER_REAL, limit)
-            answer = attempt(self.target, case, self.guard, self.printed)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            self.reply(answer)
+            begins = case[:1] == BEGIN or not hasattr(self.target, "connect")
+            if begins:
+                self.since = time.process_time()
+            self.reply(self.attempt(case, begins))
         os._exit(0)
 
-    def settle_in(self) -> None:
-        import resource
+    def attempt(self, case: bytes, begins: bool) -> dict[str, Any]:
+        self.start_timers()
+        answer = attempt(self.target, case, self.guard, self.printed, begins)
+        self.stop_timers()
+        return answer | {"cpu": self.cpu()}
 
+    def cpu(self) -> float:
+        """CPU seconds of this case so far."""
+        return round(time.process_time() - self.since, 6)
+
+    def ask(self, question: dict[str, Any]) -> bytes:
+        """Ask the other side something; its answer, which is the first message that is one.
+
+        Others are calls that it makes before it can answer.
+        """
+        self.stop_timers()
+        self.reply({"kind": "asks"} | question | printed_part(self.printed) | {"called": self.guard.called})
+        self.printed.clear()
+        self.guard.called.clear()
+        while True:
+            length, self.limit = json.loads(self.read(64))
+            message = self.read(length)
+            if message[:1] == ANSWER:
+                self.start_timers()
+                return message[1:]
+            self.reply(self.attempt(message, False))
+
+    def start_timers(self) -> None:
+        """Limit what is left of this case: its CPU time, and by the clock a multiple of it, for what sleeps."""
+        self.started = time.process_time(), time.monotonic()
+        left = max(0.01, self.limit - self.cpu())
+        self.patient = False
+        signal.setitimer(signal.ITIMER_PROF, left)
+        signal.setitimer(signal.ITIMER_REAL, max(0.01, IDLE_WALL * self.limit))
+        if self.hard is not None:  # this one also ends what never comes back to Python
+            with contextlib.suppress(OSError, ValueError):
+                whole = math.ceil(time.process_time() + left) + 1
+                resource.setrlimit(resource.RLIMIT_CPU, (min(whole, self.hard), self.hard))
+
+    def stop_timers(self) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def settle_in(self) -> None:
         gc.freeze()  # what the notebook made is not ours to finalise
         with contextlib.suppress(OSError):
             os.setsid()
@@ -124,16 +182,20 @@ class Child:
         quiet_jupyter()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        self.listen_for_timers()
         memory = memory_in_use() + MEMORY
         for what, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, CPU), (resource.RLIMIT_AS, memory)):
             with contextlib.suppress(OSError, ValueError):
                 _, hard = resource.getrlimit(what)
                 resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+        self.listen_for_timers()
         self.guard.forget_caches()
 
     def listen_for_timers(self) -> None:
-        signal.signal(signal.SIGALRM, self.too_long)
+        for number in (signal.SIGALRM, signal.SIGPROF):
+            signal.signal(number, self.too_long)
+        signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        self.hard = CPU if hard == resource.RLIM_INFINITY else hard
 
     def read(self, length: int) -> bytes:
         data = bytearray()
@@ -151,13 +213,18 @@ class Child:
             view = view[os.write(self.replies, view) :]
 
     def too_long(self, number: int, frame: FrameType | None) -> None:
+        cpu, clock = time.process_time() - self.started[0], time.monotonic() - self.started[1]
+        if number == signal.SIGALRM and not self.patient and cpu > IDLE * clock:
+            self.patient = True
+            signal.setitimer(signal.ITIMER_REAL, (WALL - IDLE_WALL) * self.limit)
+            return
         self.guard.stop()
         frames: list[tuple[str, int]] = []
         while frame is not None:
             frames.append((frame.f_code.co_filename, frame.f_lineno))
             frame = frame.f_back
         line, source = own_line(frames)
-        where = {"line": line, "source": source, "busy": time.process_time() >= self.busy_from}
+        where = {"line": line, "source": source, "busy": number == signal.SIGPROF, "cpu": self.cpu()}
         self.leave({"kind": "hung", **where, **printed_part(self.printed)})
 
     def flooded(self) -> None:
@@ -171,14 +238,17 @@ class Child:
             os._exit(0)
 
 
-def attempt(target: Callable[[Any], Any], case: bytes, guard: Guard, printed: Printed) -> dict[str, Any]:
-    """Call the student's code on one case; the answer as JSON data."""
+def attempt(
+    target: Callable[[Any], Any], case: bytes, guard: Guard, printed: Printed, begins: bool = True
+) -> dict[str, Any]:
+    """Call the student's code on one case, or as the next thing in one; the answer as JSON data."""
     printed.clear()
     guard.called.clear()
-    random.seed(0)  # the same counterexample at each run, also for a function that throws dice
+    if begins:
+        random.seed(0)  # the same counterexample at each run, also for a function that throws dice
+    read, write = getattr(target, "read", pickle.loads), getattr(target, "write", encode)
     try:
-        value = target(pickle.loads(case))
-        answer: dict[str, Any] = {"kind": "returned", "value": encode(value)}
+        answer: dict[str, Any] = {"kind": "returned", "value": write(target(read(case)))}
     except NotImplementedYet as waiting:
         answer = {"kind": "waiting", "message": str(waiting)[:200]}
     except TooLarge as error:

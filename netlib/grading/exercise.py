@@ -97,7 +97,9 @@ class Exercise:
     like        the header class that bytes are drawn by when they differ
     reproduce   reproduce(args) -> a line of Python that repeats the call
     examples    how many random inputs
-    call_limit, budget   seconds for one call, and for all calls together
+    call_limit, budget   CPU seconds for one case, and for all cases together
+    lends       what an author's code may give to the answer, beside data, functions, hosts and their sockets: dotted
+                name of a class -> the names of its methods and attributes that the answer may use
     """
 
     number: str
@@ -123,15 +125,20 @@ class Exercise:
     examples: int = 200
     call_limit: float = 2.0
     budget: float = 10.0
+    lends: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     noun: ClassVar[str] = "function"
-    carried: ClassVar[Kind] = "call"  # how the student's process carries out a case
 
     def __post_init__(self) -> None:
         if self.reference is None and self.judge is None and not self.properties:
             raise ValueError(f"exercise {self.number}: give it a reference, a judge or properties")
         if self.inputs is None and not self.pinned:
             raise ValueError(f"exercise {self.number}: give it inputs, pinned cases, or both")
+
+    @property
+    def carried(self) -> Kind:
+        """How the student's process carries out a case; "remote" where an author's `attempt` does, on this side."""
+        return "call" if type(self).attempt is Exercise.attempt else "remote"
 
     @property
     def title(self) -> str:
@@ -170,7 +177,7 @@ class Exercise:
         return f"check needs your {self.noun} {self.name}, and was given {describe_type(student)}"
 
     def attempt(self, student: Callable[..., Any], case: Any) -> Any:
-        """Carry out one case; runs where the student's code runs."""
+        """Carry out one case on an answer.  Where a subclass does it in its own way, `student` may be a remote one."""
         return student(*case)
 
     def wrap(self, guard: Guard, student: Any) -> Any:
@@ -204,7 +211,8 @@ class Exercise:
         match outcome.kind:
             case "hung":
                 where = f"; it was in line {outcome.line}: {outcome.source}" if outcome.line else ""
-                return Problem("hung", f"Your {self.noun} did not finish within {self.call_limit:g} s{where}.")
+                said = outcome.message or f"did not finish within {self.call_limit:g} s"
+                return Problem("hung", f"Your {self.noun} {said}{where}.")
             case "flood":
                 return Problem("flood", f"Your {self.noun} printed more than 4 MB and was stopped.")
             case "died" | "too large":
@@ -266,7 +274,11 @@ class StatefulExercise(Exercise):
 
     gloss: Callable[[Any], str] | None = None
     noun: ClassVar[str] = "class"
-    carried: ClassVar[Kind] = "steps"
+
+    @property
+    def carried(self) -> Kind:
+        as_ever = type(self).attempt is StatefulExercise.attempt and type(self).take_step is StatefulExercise.take_step
+        return "steps" if as_ever else "remote objects"
 
     def wrap(self, guard: Guard, student: Any) -> Any:
         return guard.factory(student)
@@ -326,6 +338,10 @@ class Scenario(Exercise):
     def wrap(self, guard: Guard, student: Any) -> Any:
         return guard.factory(student) if self.makes_objects else guard.wrap(student)
 
+    @property
+    def carried(self) -> Kind:
+        return "remote objects" if self.makes_objects else "remote"
+
     def attempt(self, student: Callable[..., Any], case: Any) -> Any:
         return self.run(student, *case)
 
@@ -353,7 +369,7 @@ def describe_type(value: Any) -> str:
     if value is None:
         return "None"
     if isinstance(value, Opaque):
-        return f"an object of class {value.class_name}"
+        return f"an object of class {value._class_name}"
     name = type(value).__name__
     if name in ("bytes", "str"):
         return {"bytes": "bytes", "str": "text (a str)"}[name]

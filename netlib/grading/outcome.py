@@ -12,7 +12,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from netlib.grading.plain import clean, decode, describe
+from netlib.grading.plain import Decoder, clean, describe
 
 MAX_BASES = 20  # classes of an exception that are told
 MAX_CALLED = 8  # names of what an answer called
@@ -64,8 +64,22 @@ class Outcome:
     before: bool = False
 
 
+class RemoteRaised(Exception):
+    """An exception of the student's code, on the side that does not run it (see `remote`)."""
+
+    def __init__(self, raised: Raised) -> None:
+        self.args = (raised,)  # of BaseException, whatever class this is derived from: what copies it needs no more
+        self.raised = raised
+
+    def __str__(self) -> str:
+        return self.raised.message
+
+
 def raised_part(error: BaseException) -> dict[str, Any]:
     """An exception as JSON data: class names, message, and the student's own line."""
+    if isinstance(error, RemoteRaised):
+        told = error.raised
+        return {"names": list(told.names), "message": told.message, "line": told.line, "source": told.source}
     names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__ if kind is not object]
     try:
         message = str(error)
@@ -92,7 +106,7 @@ def own_line(frames: list[tuple[str, int]]) -> tuple[int | None, str]:
     return None, ""
 
 
-def outcome_of(answer: dict[str, Any]) -> Outcome:
+def outcome_of(answer: dict[str, Any], decoder: Decoder | None = None) -> Outcome:
     """The Outcome that an answer describes; ValueError and the like when it is not one."""
     raised = answer.get("raised")
     kind = answer["kind"]
@@ -102,7 +116,7 @@ def outcome_of(answer: dict[str, Any]) -> Outcome:
     line, source = own_place(answer)
     return Outcome(
         kind=kind,
-        value=decode(answer["value"]) if "value" in answer else None,
+        value=(decoder or Decoder()).decode(answer["value"]) if "value" in answer else None,
         raised=read_raised(raised) if raised else None,
         message=clean(str(answer.get("message", ""))),
         line=line,

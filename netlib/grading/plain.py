@@ -64,9 +64,11 @@ def fields_of(record: Record) -> dict[str, Any]:
 class Opaque:
     """An object that is not plain data.  It equals nothing, itself included."""
 
+    __slots__ = ("_class_name", "_text")
+
     def __init__(self, class_name: str, text: str) -> None:
-        self.class_name = class_name
-        self.text = text
+        self._class_name = class_name
+        self._text = text
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -74,7 +76,7 @@ class Opaque:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return self.text
+        return self._text
 
 
 class Encoder:
@@ -125,7 +127,13 @@ class Encoder:
             return {"r": dict(zip(names, values, strict=True)), "class": class_path(kind)}
         if kind.__module__ == "numpy" and hasattr(value, "tolist"):
             return self.encode(value.tolist(), depth + 1)
-        return {"o": describe(value), "class": kind.__qualname__[-80:]}
+        return self.other(value)
+
+    def other(self, value: Any) -> Any:
+        """What is no plain data."""
+        if isinstance(value, Opaque):
+            return {"o": value._text, "class": value._class_name}
+        return {"o": describe(value), "class": type(value).__qualname__[-MAX_NAME:]}
 
     def all(self, values: Iterable[Any], depth: int) -> list[Any]:
         return [self.encode(value, depth + 1) for value in values]
@@ -185,6 +193,10 @@ class Decoder:
                 clean(self.text(name, MAX_NAME)): self.decode(value, depth + 1) for name, value in data["r"].items()
             }
             return instance(str(data["class"]), fields)
+        return self.other(data)
+
+    def other(self, data: dict[str, Any]) -> Any:
+        """What is no plain data."""
         if "o" in data:
             return Opaque(clean(str(data["class"]), MAX_NAME), clean(str(data["o"]), SHOWN))
         raise ValueError("not an encoded value")

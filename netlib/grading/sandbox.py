@@ -5,11 +5,12 @@ it uses; nothing that it does to its copy reaches the notebook.  It takes one ca
 answers each with JSON (see `plain`).  It has limits on time a call, memory and printed output; a child that ends,
 hangs or talks nonsense is replaced by a new one for the next case, and the parent says what happened.
 
-Three clocks: a timer signal in the child, which also finds the line that is being run, and leaves without raising,
-so that a bare `except` cannot swallow it; the parent's own limit, for code that never lets Python handle a signal;
-and RLIMIT_CPU, for a child whose parent has gone.  Where there is no `os.fork` (Windows, Pyodide) the code runs in
-this process: exceptions and printed output are handled all the same, but an endless loop has to be interrupted by
-hand.
+Three clocks: timer signals in the child, which also find the line that is being run, and leave without raising,
+so that a bare `except` cannot swallow them; RLIMIT_CPU, for code that never lets Python handle a signal; and the
+parent's own limit.  What counts is CPU time, so that a busy machine changes no verdict.
+
+Where there is no `os.fork` (Windows, Pyodide) the code runs in this process: exceptions and printed output are
+handled all the same, but an endless loop has to be interrupted by hand.
 """
 
 import contextlib
@@ -19,16 +20,17 @@ import select
 import signal
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from netlib.grading.child import Child, Flooded, Printed, attempt
+from netlib.grading.child import WALL, Child, Flooded, Printed, attempt
 from netlib.grading.guard import Guard
 from netlib.grading.outcome import UNREADABLE, Outcome, outcome_of
 from netlib.grading.plain import read_json
 
 ANSWER_LIMIT = 16_000_000  # bytes of JSON
+RECEIVED = 400_000_000  # bytes of all answers together
 GRACE = 1.0  # seconds between the child's own timer and the parent's
 
 
@@ -56,11 +58,17 @@ class Started:
 
 
 class Fork:
-    """A fork of this process, which therefore has all that `target`, a function of one case, makes use of."""
+    """A fork of this process, which therefore has all that `target`, a function of one case, makes use of.
 
-    def __init__(self, target: Callable[[Any], Any], guard: Guard | None = None) -> None:
+    `here` takes the place of `target` where nothing can be forked.
+    """
+
+    def __init__(
+        self, target: Callable[[Any], Any], guard: Guard | None = None, here: Callable[[Any], Any] | None = None
+    ) -> None:
         self.target = target
         self.guard = guard or Guard()
+        self.here = here or target
 
     def start(self) -> Started:
         from_parent, requests = os.pipe()
@@ -87,19 +95,29 @@ class Fork:
 
         printed = Printed(flooded)
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            return outcome_of(attempt(self.target, case, self.guard, printed))
+            return outcome_of(attempt(self.here, case, self.guard, printed))
+
+
+class Broken(Exception):
+    """A process that gives no answer (any more); `outcome` says how."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
 
 
 class Sandbox:
     """Calls the student's answer in a process that `starter` starts, one case at a time.
 
-    `call_limit` (seconds) may be changed between calls.  Use as a context manager: leaving it ends the process.
+    `call_limit` (CPU seconds) may be changed between calls.  Use as a context manager: leaving it ends the process.
     """
 
     def __init__(self, starter: Starter, call_limit: float = 2.0) -> None:
         self.starter = starter
         self.call_limit = call_limit
-        self.spent = 0.0  # seconds in calls
+        self.spent = 0.0  # CPU seconds in calls
+        self.waited = 0.0  # seconds in calls
+        self.received = 0  # bytes of answers
         self.process: Started | None = None
         self.trouble: Outcome | None = None  # why there is nothing to call
 
@@ -111,61 +129,88 @@ class Sandbox:
 
     def call(self, case: bytes) -> Outcome:
         """The outcome for a pickled case.  Never raises for what the student's code does."""
-        if self.trouble:
-            return self.trouble
-        started = time.monotonic()
+        if isinstance(self.starter, Fork) and self.here:
+            return self.starter.call_here(case)
         try:
-            if isinstance(self.starter, Fork) and not hasattr(os, "fork"):
-                return self.starter.call_here(case)
-            return self.call_process(case)
-        finally:
-            self.spent += time.monotonic() - started
+            answer = self.exchange(case)
+            with self.nonsense():
+                return outcome_of(answer)
+        except Broken as broken:
+            return broken.outcome
 
-    def call_process(self, case: bytes) -> Outcome:
+    @property
+    def here(self) -> bool:
+        """Whether there is no process beside this one."""
+        return isinstance(self.starter, Fork) and not hasattr(os, "fork")
+
+    def exchange(self, data: bytes, patience: float | None = None) -> dict[str, Any]:
+        """Send one message, and give the frame that comes back, within `patience` seconds (and some grace).
+
+        Raises Broken with the outcome when none comes, and whatever the starter raises.
+        """
+        if self.trouble:
+            raise Broken(self.trouble)
+        booting = self.process is None
         if self.process is None:
             self.process = self.starter.start()
             os.set_blocking(self.process.requests, False)
-            booting = self.process.announces
-        else:
-            booting = False
+        started = time.monotonic()
+        cpu = None
         try:
-            if booting:
-                answer = self.answer(time.monotonic() + self.process.boot_limit)
-                if answer["kind"] != "ready":
-                    trouble = outcome_of(answer)
-                    self.close()
-                    return self.failed(True, trouble)
+            if booting and self.process.announces:
+                self.boot(self.process)
             booting = False
-            deadline = time.monotonic() + self.call_limit + GRACE
-            header = json.dumps([len(case), self.call_limit]).encode().ljust(64)
-            self.send(header + case, deadline)
-            answer = self.answer(deadline)
-            if answer["kind"] in ("hung", "flood"):
-                self.close()
-            return outcome_of(answer)
-        except TimeoutError:
+            started = time.monotonic()
+            deadline = started + (WALL * self.call_limit if patience is None else patience) + GRACE
+            with self.nonsense():
+                self.send(json.dumps([len(data), self.call_limit]).encode().ljust(64) + data, deadline)
+                answer = self.answer(deadline)
+                cpu = answer.get("cpu")
+                if answer["kind"] in ("hung", "flood"):
+                    self.close()
+            return answer
+        except Broken as broken:
             self.close()
-            limit = self.call_limit
-            return self.failed(booting, Outcome("hung", message=f"did not return within {limit:g} s"))
-        except (EOFError, OSError):
-            return self.failed(booting, Outcome("died", message=self.last_words()))
-        except Exception:  # what comes from there may be anything; MemoryError and RecursionError are among it
-            self.close()
-            return self.failed(booting, Outcome("died", message=UNREADABLE))
+            if booting:  # what could not even begin will not do better the next time
+                broken.outcome.before = True
+                self.trouble = broken.outcome
+            raise
         except BaseException:  # the student's stop button: leave nothing behind
             self.close()
             raise
+        finally:
+            waited = time.monotonic() - started
+            self.waited += waited
+            self.spent += min(cpu, waited) if isinstance(cpu, float) and cpu >= 0 else waited
 
-    def failed(self, booting: bool, outcome: Outcome) -> Outcome:
-        """A process that could not even begin will not do better the next time."""
-        if booting:
-            outcome.before = True
-            self.trouble = outcome
-        return outcome
+    def boot(self, process: Started) -> None:
+        """Wait for the first frame; raises Broken when the process has no answer to call."""
+        with self.nonsense():
+            answer = self.answer(time.monotonic() + process.boot_limit)
+            outcome = None if answer["kind"] == "ready" else outcome_of(answer)
+        if outcome is not None:
+            raise Broken(outcome)
+
+    @contextlib.contextmanager
+    def nonsense(self) -> Iterator[None]:
+        """Silence, death and nonsense of the process, as Broken."""
+        try:
+            yield
+        except TimeoutError:
+            raise Broken(self.overdue()) from None
+        except (EOFError, OSError):
+            raise Broken(self.last_words()) from None
+        except Exception:  # what comes from there may be anything; MemoryError and RecursionError are among it
+            self.close()
+            raise Broken(Outcome("died", message=UNREADABLE)) from None
 
     def answer(self, deadline: float) -> dict[str, Any]:
         """The next frame: an object.  Raises ValueError for anything else."""
-        return read_json(self.receive(int(self.receive(16, deadline)), deadline))
+        length = int(self.receive(16, deadline))
+        self.received += length
+        if self.received > RECEIVED:
+            raise ValueError("too much in all")
+        return read_json(self.receive(length, deadline))
 
     def send(self, data: bytes, deadline: float) -> None:
         assert self.process is not None
@@ -195,19 +240,26 @@ class Sandbox:
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             raise TimeoutError
 
-    def last_words(self) -> str:
+    def overdue(self) -> Outcome:
+        return Outcome("hung", message=f"did not finish within {self.call_limit:g} s")
+
+    def last_words(self) -> Outcome:
         """Why the child has ended.  It has closed its pipe, so it ends now or is ended."""
         announces = self.process is not None and self.process.announces
         status = self.close(patience=0.5)
         if status is None:
-            return "closed the checker's own files"
+            return Outcome("died", message="closed the checker's own files")
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         if announces and os.WIFEXITED(status):
             number = max(0, os.WEXITSTATUS(status) - 128)  # of a process inside the one that was started
+        if number == signal.SIGXCPU:
+            return self.overdue()
         if number in set(signal.Signals):
             name = signal.Signals(number).name
-            return f"crashed Python with {name}{' (endless recursion does that)' if name == 'SIGSEGV' else ''}"
-        return f"ended the whole process (exit status {os.waitstatus_to_exitcode(status)}), as os._exit does"
+            said = f"crashed Python with {name}{' (endless recursion does that)' if name == 'SIGSEGV' else ''}"
+        else:
+            said = f"ended the whole process (exit status {os.waitstatus_to_exitcode(status)}), as os._exit does"
+        return Outcome("died", message=said)
 
     def close(self, patience: float = 0.0) -> int | None:
         """End the child and its process group.  Its status, if it had ended by itself within `patience` seconds."""

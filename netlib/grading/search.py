@@ -3,27 +3,30 @@
 Pinned cases come first, then random ones from hypothesis, which also shrinks.  The same seed gives the same cases
 and the same counterexample, in every process: hypothesis is kept from looking at the constants of whatever modules
 happen to be loaded, from its database, and from clocks.  Cases are generated here and carried out in the sandbox;
-when time runs out, the smallest counterexample so far is the one that is shown.
+after so many calls, the smallest counterexample so far is the one that is shown.
 """
 
 import contextlib
 import pickle
 import random
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netlib.grading.carry import carrier
+from netlib.grading.child import WALL
 from netlib.grading.exercise import Exercise, Problem
 from netlib.grading.outcome import Outcome
+from netlib.grading.remote import carry_out
 from netlib.grading.sandbox import Fork, Sandbox, Starter
 from netlib.grading.words import source
 
-SHRINKING = 5.0  # seconds at most
-HANG_LIMIT = 0.3  # seconds a call, once one has hung
+SHRINKING = 4  # calls at most for each random input there is, to make a counterexample smaller
+HANGS = 12  # calls that do not come to an end, in one search
+HANG_LIMIT = 0.3  # CPU seconds a call, once one has hung
 ROUNDS = 8
 OBSERVED = 60  # right outcomes kept, beside all wrong ones, for the guess at the cause
 
@@ -48,7 +51,7 @@ class Decided(BaseException):
 
 
 class OutOfTime(BaseException):
-    """The time for this search is used up."""
+    """The calls or the time for this search are used up."""
 
 
 class Search:
@@ -70,7 +73,9 @@ class Search:
         self.observed: dict[bytes, Outcome] = {}
         self.verdicts: dict[bytes, Problem | None] = {}
         self.best: Counterexample | None = None
-        self.shrinking_since: float | None = None
+        self.shrinking = False  # a counterexample is there
+        self.calls_left = SHRINKING * exercise.examples
+        self.hangs_left = HANGS
         self.slow: Problem | None = None
         self.hung: Counterexample | None = None  # the first that hung, with the full time
 
@@ -113,8 +118,6 @@ class Search:
             problem = self.verdict(sandbox, key)
             if problem is None:
                 return False
-            if self.shrinking_since is None:
-                self.shrinking_since = time.monotonic()
             found = Counterexample(pickle.loads(key), self.observed[key], problem)
             if self.best is None or weight(found.case) <= weight(self.best.case):
                 self.best = found
@@ -151,36 +154,46 @@ class Search:
         """What is wrong on this case; each case is carried out once."""
         if key in self.verdicts:
             return self.verdicts[key]
-        shrinking = 0.0 if self.shrinking_since is None else time.monotonic() - self.shrinking_since
-        if shrinking > SHRINKING:
+        if self.calls_left <= 0 or self.hangs_left <= 0:
             raise OutOfTime
-        if sandbox.spent > self.exercise.budget:
+        budget = self.exercise.budget
+        if sandbox.spent > budget or sandbox.waited > WALL * budget:
             tried = len(self.verdicts)
-            detail = f"Your {self.exercise.noun} is too slow: {tried} inputs took over {self.exercise.budget:g} s."
+            detail = f"Your {self.exercise.noun} is too slow: {tried} inputs took over {budget:g} s."
             self.slow = Problem("slow", detail)
             raise OutOfTime
-        outcome = sandbox.call(key)
+        outcome = self.outcome(sandbox, key)
         if outcome.kind == "hung" and not outcome.busy and self.hung is None:
-            outcome = sandbox.call(key)  # perhaps the machine was asleep, and not the answer
+            outcome = self.outcome(sandbox, key)  # perhaps the machine was asleep, and not the answer
         if outcome.kind == "waiting" or outcome.called or outcome.before:
             raise Decided(outcome)
-        outcome = self.exercise.read(pickle.loads(key), outcome)
         problem = self.verdicts[key] = self.exercise.problem(key, outcome)
-        if outcome.kind == "hung" and problem and self.hung is None:
-            self.hung = Counterexample(pickle.loads(key), outcome, problem)
-            sandbox.call_limit = min(sandbox.call_limit, HANG_LIMIT)
+        if problem and not self.shrinking:
+            self.shrinking = True
+        elif self.shrinking:
+            self.calls_left -= 1
+        if outcome.kind == "hung" and problem:
+            self.hangs_left -= 1
+            if self.hung is None:
+                self.hung = Counterexample(pickle.loads(key), outcome, problem)
+                sandbox.call_limit = min(sandbox.call_limit, HANG_LIMIT)
         if problem or len(self.observed) < OBSERVED:
             self.observed[key] = outcome
         return problem
+
+    def outcome(self, sandbox: Sandbox, key: bytes) -> Outcome:
+        """What comes of a case, on whichever side it is carried out."""
+        if self.exercise.carried.startswith("remote") and not sandbox.here:
+            return carry_out(self.exercise, sandbox, key)
+        return self.exercise.read(pickle.loads(key), sandbox.call(key))
 
     def confirm(self, found: Counterexample) -> Counterexample:
         """The counterexample once more, in a fresh process and with the full time."""
         key = pickle.dumps(found.case)
         with self.sandbox() as sandbox:
-            outcome = sandbox.call(key)
+            outcome = self.outcome(sandbox, key)
         if outcome.called or outcome.kind == "waiting":
             return found
-        outcome = self.exercise.read(found.case, outcome)
         problem = self.exercise.problem(key, outcome)
         if problem is None and found.problem.kind == "hung":
             return self.hung or found  # slow, but not endless: the one that had the full time is the one to show
@@ -193,8 +206,11 @@ class Search:
 def forked(exercise: Exercise, student: Any) -> Fork:
     """A fork of this process with the student's answer in it."""
     guard = exercise.guard()
-    wrapped = exercise.wrap(guard, student)
-    return Fork(lambda case: exercise.attempt(wrapped, case), guard)
+
+    def here(case: Any) -> Any:
+        return exercise.attempt(exercise.wrap(guard, student), case)
+
+    return Fork(carrier(exercise.carried, guard, student), guard, here)
 
 
 def weight(case: Any) -> tuple[int, str]:

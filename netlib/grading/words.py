@@ -32,7 +32,7 @@ def words(value: Any) -> str:
     if isinstance(value, Raised):
         return f"raises {value}"
     if isinstance(value, Opaque):
-        return f"an object of class {value.class_name}: {value.text}"
+        return f"an object of class {value._class_name}: {value._text}"
     if isinstance(value, (list, tuple)) and value and any(has_parts(item) for item in value):
         shown = [f"[{index}] {indent(words(item))}" for index, item in enumerate(value[:ITEMS])]
         if len(value) > ITEMS:

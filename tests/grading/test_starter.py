@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sys
 import time
 
 import pytest
@@ -35,6 +36,7 @@ class Announcing:
                 os.close(requests)
                 os.close(replies)
                 child = Child(carrier(self.kind, Guard(), self.answer), Guard(), from_parent, to_parent)
+                sys.stdout = child.printed
                 child.reply(self.boot())
                 child.run(settled=True)
             finally:
