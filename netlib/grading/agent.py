@@ -29,12 +29,13 @@ from netlib.grading.carry import carrier
 from netlib.grading.child import CPU, Child, quiet_jupyter
 from netlib.grading.guard import Guard, resolve
 from netlib.grading.importer import Importer, NotHere, Nothing
-from netlib.grading.outcome import raised_part
+from netlib.grading.outcome import own_line, raised_part
 from netlib.grading.signals import NotImplementedYet, NotWhileGraded
 
+BOOTED = b"+"  # the first byte that the other side reads: all is well so far
 ADDRESS_SPACE = 1 << 30  # bytes
 FILES = 64
-THREADS = 128
+THREADS = 512
 CELL_CPU, CELL_WALL = 4.0, 12.0  # seconds for one cell
 CELLS_WALL = 25.0  # seconds for all cells
 MISSING_HERE = (NotWhileGraded, NotHere, ImportError, OSError, MemoryError)
@@ -68,8 +69,13 @@ def main(importer: Importer, about: dict[str, Any]) -> None:
     child = Child(lambda case: None, Cut(), requests, replies)
     sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = child.printed  # type: ignore[misc,assignment]
     quiet_jupyter()
-    cut(about["without"], about["allowing"])
+    try:
+        cut(about["without"], about["allowing"])
+    except BaseException as error:
+        os.write(replies, one_line(error).encode("utf-8", "replace"))
+        os._exit(72)
     sys.modules["netlib.grading"].REFERENCES = about["references"]  # type: ignore[attr-defined]
+    os.write(replies, BOOTED)
     Cells(child, about).run()
 
 
@@ -284,8 +290,18 @@ class Cells:
     def too_long(self, number: int, frame: FrameType | None) -> None:
         self.alarms += 1
         if self.alarms > 2:  # it catches what is meant to stop it
-            self.child.too_long(number, frame)
+            self.leave(kind="hung", **where(frame))
         raise TooLong
+
+
+def where(frame: FrameType | None) -> dict[str, Any]:
+    """The student's line that is being run."""
+    frames = []
+    while frame is not None:
+        frames.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    line, source = own_line(frames)
+    return {"line": line, "source": source}
 
 
 def is_our_own(error: BaseException) -> bool:

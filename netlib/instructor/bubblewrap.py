@@ -19,6 +19,7 @@ import fcntl
 import importlib.util
 import marshal
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from netlib.grading.agent import BOOTED
 from netlib.grading.exercise import Exercise
 from netlib.grading.sandbox import Started
 from netlib.instructor import cut, seccomp
@@ -41,6 +43,10 @@ FILTER = 9  # the descriptor on which bubblewrap reads the seccomp filter
 HIGH = 30  # descriptors from here on are in nobody's way
 BOOTSTRAP = """\
 import marshal, os, sys
+def failed(kind, error, trace):
+    os.write(1, f"{kind.__name__}: {error}".encode("utf-8", "replace")[:500])
+    os._exit(72)
+sys.excepthook = failed
 def read(length):
     data = bytearray()
     while len(data) < length:
@@ -60,7 +66,7 @@ main(importer, package)
 
 
 class NoSandbox(Exception):
-    """This machine can't make a sandbox; the message says why, and what allows it."""
+    """No sandbox can be made on this machine, or none can start; the message says why, and what to do."""
 
 
 class Sandboxed:
@@ -115,9 +121,33 @@ def launch(wrapping: Sequence[str], data: bytes) -> Started:
     finally:
         for descriptor in mine:
             os.close(descriptor)
-    with contextlib.suppress(BrokenPipeError):  # it has ended: reading its first frame will tell
-        send(requests, f"{len(data):<16}".encode() + data)
-    return Started(pid, requests, replies, announces=True, boot_limit=BOOT_LIMIT)
+    started = Started(pid, requests, replies, announces=True, boot_limit=BOOT_LIMIT)
+    try:
+        with contextlib.suppress(BrokenPipeError):  # it has ended: what it has said tells why
+            send(requests, f"{len(data):<16}".encode() + data)
+        first = first_byte(replies)
+        if first != BOOTED:
+            said = (first + os.read(replies, 500)).decode("utf-8", "replace") if first else "it ended, or hangs"
+            raise NoSandbox(f"the process that is to run an answer can't start: {' '.join(said.split())}")
+    except BaseException:
+        end(started)
+        raise
+    return started
+
+
+def first_byte(replies: int) -> bytes:
+    """What a process says before any of the student's code is run in it; nothing if it ends or takes too long."""
+    poll = select.poll()
+    poll.register(replies, select.POLLIN)
+    return os.read(replies, 1) if poll.poll(BOOT_LIMIT * 1000) else b""
+
+
+def end(started: Started) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(started.pid, signal.SIGKILL)
+    os.waitpid(started.pid, 0)
+    os.close(started.requests)
+    os.close(started.replies)
 
 
 def pipe(mine: list[int], end: int) -> tuple[int, int]:
