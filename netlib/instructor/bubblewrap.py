@@ -34,6 +34,7 @@ from netlib.grading.exercise import Exercise
 from netlib.grading.sandbox import Started
 from netlib.instructor import cut, seccomp
 from netlib.instructor.program import Program
+from netlib.lab.doctor import Finding
 from netlib.lab.netns import diagnosis
 
 PACKAGES = ("numpy", "numpy.libs", "simpy", "tqdm")  # what students' code may import besides Python's own
@@ -177,14 +178,21 @@ def send(descriptor: int, data: bytes) -> None:
 def wrapping() -> list[str]:
     """bubblewrap's command line, up to the command in it."""
     return [
-        shutil.which("bwrap") or "bwrap",
-        *("--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
+        bwrap(),
+        *("--unshare-all", "--unshare-user", "--cap-drop", "ALL"),
+        *no_more_namespaces(),
         *("--die-with-parent", "--new-session", "--clearenv", "--hostname", "grading"),
         *("--setenv", "LC_ALL", "C.UTF-8", "--setenv", "OPENBLAS_NUM_THREADS", "1"),
         *files(),
         *("--dev-bind", "/dev/null", "/dev/null", "--remount-ro", "/", "--chdir", "/"),
         *("--seccomp", str(FILTER), "--"),
     ]
+
+
+def no_more_namespaces() -> list[str]:
+    """bubblewrap has this since 0.8; the filter refuses the same calls."""
+    said = subprocess.run([bwrap(), "--help"], capture_output=True, timeout=30, check=False).stdout
+    return ["--disable-userns"] if b"--disable-userns" in said else []
 
 
 def files() -> Iterator[str]:
@@ -220,6 +228,10 @@ def hidden() -> Iterator[str]:
 def visible(place: Path) -> bool:
     inside = ("/usr/lib/", "/usr/lib64/", f"{sys.base_prefix}/lib/", f"{sys.base_prefix}/lib64/")
     return str(place).startswith(inside) and not any(part.is_symlink() for part in (place, *place.parents))
+
+
+def bwrap() -> str:
+    return shutil.which("bwrap") or "/usr/bin/bwrap"
 
 
 @cache
@@ -267,6 +279,15 @@ def available() -> str:
         return ""
     reason = diagnosis.forbidden_by() or "see docs/instructors.md"
     return f"bubblewrap can't make a sandbox here ({said}): {reason}"
+
+
+def sandbox_report() -> Finding:
+    """For `netlib doctor`: can this machine grade?"""
+    why, name = available(), "a sandbox to grade in"
+    if not why:
+        return Finding(name, True, "bubblewrap", needed=False)
+    detail, _, fix = why.partition("; do: ")
+    return Finding(name, False, detail, fix, needed=False)
 
 
 def trial() -> str:

@@ -31,19 +31,8 @@ EXERCISES = "netlib.exercises"
 # what no student's process needs, or what has another one's place taken in there
 STAY_BEHIND = ("instructor", "authoring", "cli", "lab", "view", "exercises", "grading")
 # of netlib.grading, what is for the other side: declarations, search, stories, verdicts
-OTHER_SIDE = (
-    "check",
-    "corpus",
-    "inside",
-    "mine",
-    "registry",
-    "remote",
-    "report",
-    "sandbox",
-    "search",
-    "story",
-    "words",
-    "zoo",
+OTHER_SIDE = frozenset(
+    ["check", "corpus", "inside", "mine", "registry", "remote", "report", "sandbox", "search", "story", "words", "zoo"]
 )
 LAB = '''\
 """Labs don't run while an exercise is graded."""
@@ -114,7 +103,7 @@ def common_modules() -> Modules:
         if parts[0] not in STAY_BEHIND:
             add(found, ".".join(("netlib", *parts)).removesuffix(".__init__"))
     for path in sorted((NETLIB / "grading").glob("*.py")):
-        if path.stem not in ("__init__", *OTHER_SIDE):
+        if path.stem != "__init__" and path.stem not in OTHER_SIDE:
             add(found, f"{grading.__name__}.{path.stem}")
     add(found, EXERCISES)
     inside = code_of(f"{grading.__name__}.inside")

@@ -334,6 +334,38 @@ def test_a_machine_that_cannot_refuses_with_one_line(monkeypatch: pytest.MonkeyP
         assert sandbox.call(pickle.dumps(())).value == 1
 
 
+NO_NAMESPACES = """
+import sys
+open("/proc/sys/user/max_user_namespaces", "w").write("0")
+from netlib.instructor.bubblewrap import available, sandbox_report
+print(available())
+print(sandbox_report().works)
+"""
+
+
+@needs_sandbox
+def test_a_machine_without_user_namespaces_says_so_and_how_to_allow_them() -> None:
+    """A real one: in a user namespace that allows no further ones."""
+    done = subprocess.run(["unshare", "-Urm", sys.executable, "-c", NO_NAMESPACES], capture_output=True, text=True)
+    if "unshare failed" in done.stderr or "Errno" in done.stderr:
+        pytest.skip("unshare(1) may not make a user namespace here")
+    why, works = done.stdout.splitlines()
+    assert "sudo sysctl user.max_user_namespaces=" in why and "bubblewrap" in why and works == "False"
+
+
+@needs_sandbox
+def test_the_doctor_knows() -> None:
+    found = bubblewrap.sandbox_report()
+    assert found.works and "grade" in str(found)
+
+
+def test_a_process_that_cannot_start_is_no_fault_of_the_students() -> None:
+    with pytest.raises(NoSandbox, match="can't start"):
+        bubblewrap.launch([], b"nonsense")
+    with pytest.raises(NoSandbox, match="can't start"):
+        bubblewrap.launch(["/bin/false"], b"")
+
+
 def test_why_there_is_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = bubblewrap.available.__wrapped__
     monkeypatch.setattr(bubblewrap.shutil, "which", lambda name: None)
