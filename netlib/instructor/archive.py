@@ -43,6 +43,7 @@ CHUNK = 1024 * 1024
 # What a computer or Jupyter puts beside a student's files
 JUNK = {"__macosx", ".ipynb_checkpoints", "thumbs.db", "desktop.ini", ".ds_store", "__pycache__"}
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others unpack with as much memory as the archive says
+LEADS_OUT = "a path that leads out of the archive"
 ENCRYPTED, UTF8 = 0x1, 0x800  # bits of a zip member's flags
 BOMB = 20  # times that no zip file shrinks when it is packed once more
 
@@ -329,7 +330,7 @@ def refused(info: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
     if kind not in (0, stat.S_IFREG):
         return "a pipe, device or socket, not a file"
     if ".." in parts or re.match(r"[/\\]|[A-Za-z]:", info.filename):
-        return "a path that leads out of the archive"
+        return LEADS_OUT
     if len(parts) > MOST_DEPTH:
         return f"more than {MOST_DEPTH} folders deep"
     if info.flag_bits & ENCRYPTED:

@@ -23,7 +23,17 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from netlib.instructor.archive import CHUNK, MOST_BYTES, Member, Refused, members, open_regular, shown, why_not
+from netlib.instructor.archive import (
+    CHUNK,
+    LEADS_OUT,
+    MOST_BYTES,
+    Member,
+    Refused,
+    members,
+    open_regular,
+    shown,
+    why_not,
+)
 from netlib.instructor.layouts import Owner, is_handed_in, is_notebook, names, owners, stem
 from netlib.instructor.roster import Roster, student_id
 
@@ -79,7 +89,12 @@ def collect(source: Path, root: Path, assignment: str, into: Path | None = None)
     others = {folder.name for place in ("course", "solutions") for folder in root.glob(f"{place}/*/")} - {assignment}
     roster = Roster(root)
     with members(source) as listed:
-        files = [member for member in listed if not set(member.parts[:-1]) & others]
+        files = []
+        for member in listed:
+            if member.trouble == LEADS_OUT:  # no name on such a path is a student's
+                nobodys(member, found)
+            elif not set(member.parts[:-1]) & others:
+                files.append(member)
         if not files:
             found.look.append(f"{shown(source.name)}: empty; nothing was collected")
         by_student: dict[tuple[str, str], list[Candidate]] = defaultdict(list)

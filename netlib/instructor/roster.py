@@ -40,6 +40,7 @@ class Roster:
                 if len(row) == len(HEAD) and row != HEAD:
                     student, identity, name = map(unquoted, row)
                     self.ids[identity], self.names[student] = student, name
+        self.taken = {student.casefold() for student in self.ids.values()}
 
     def enroll(self, students: Sequence[tuple[str, str]]) -> list[str]:
         """Give ids to the students of these identities and names; returns the ids that are not what they'd be alone."""
@@ -52,13 +53,12 @@ class Roster:
 
     def free(self, wanted: str) -> str:
         """This id, or with a number if another student has it, be it in other letters: "ada-2" beside "Ada"."""
-        taken = {student.casefold() for student in self.ids.values()}
-        if wanted.casefold() not in taken:
-            return wanted
-        number = 2
-        while f"{wanted}-{number}".casefold() in taken:
+        student, number = wanted, 1
+        while student.casefold() in self.taken:
             number += 1
-        return f"{wanted}-{number}"
+            student = f"{wanted}-{number}"
+        self.taken.add(student.casefold())
+        return student
 
     def save(self) -> None:
         """Write the file if it would change."""

@@ -209,8 +209,6 @@ TRICKS = {
     "unknown method": (patched(eves(), 8, "<H", 77), "packed in an unusual way; pack it again as an ordinary zip file"),
     "a method that takes memory": (with_method(zipfile.ZIP_LZMA), "packed in an unusual way"),
     "damaged data": (damaged(), "damaged: Error -3 while decompressing data"),
-    "two folders up": (zipped((f"eve/../../{NOTEBOOK}", b"e")), "a path that leads out of the archive"),
-    "two folders up, in Windows": (zipped((f"eve\\..\\..\\{NOTEBOOK}", b"e")), "a path that leads out of the archive"),
     "an empty zip file": (zipped(("eve/work.zip", b"PK\x05\x06" + bytes(18))), "an empty zip file"),
     "no zip file": (zipped(("eve/work.zip", b"no zip")), "not a zip file, or a damaged one"),
     "zip in zip in zip": (
@@ -227,6 +225,16 @@ def test_zip_files(trick: str, tmp_path: Path, root: Path) -> None:
     found = collected(tmp_path / "in.zip", root)
     said = lines_of(found)
     assert len(said) == 1 and line in said[0], said
+
+
+@pytest.mark.parametrize(
+    "path", ["../../x.ipynb", "eve/../../x.ipynb", "..\\x.ipynb", "/eve/x.ipynb", "C:\\eve\\x.ipynb", "eve/.."]
+)
+def test_paths_that_lead_out_make_nobody_a_student(path: str, tmp_path: Path, root: Path) -> None:
+    (tmp_path / "in.zip").write_bytes(zipped((path, b"planted")))
+    found = collected(tmp_path / "in.zip", root)
+    assert list(found.names) == ["bob"]
+    assert [line.partition(": ")[2] for line in found.look] == [archive.LEADS_OUT]
 
 
 def test_a_zip_file_handed_in_as_it_should_be(tmp_path: Path, root: Path) -> None:
