@@ -21,7 +21,7 @@ import ast
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -59,6 +59,8 @@ class ExerciseLike(Protocol):
     def name(self) -> str: ...
     @property
     def points(self) -> int: ...
+    @property
+    def credit(self) -> Mapping[str, int]: ...
 
 
 Exercises = Callable[[str], ExerciseLike]
@@ -202,7 +204,11 @@ class _Reader:
                 line, f"{len(calls)} calls of check({number!r}, ...)", f'write one: `check("{number}", function)`'
             )
         asked = ast.get_source_segment(source, calls[0]) or ""
-        return HIDDEN_TEST.format(shown=source.rstrip(), graded=asked.replace("check", "grade", 1))
+        graded = asked.replace("check", "grade", 1)
+        if self.exercise(number, line).credit:
+            # nbgrader takes the first result of the cell for the points, if it is a number; None is not shown
+            graded = f"get_ipython().displayhook({graded})"
+        return HIDDEN_TEST.format(shown=source.rstrip(), graded=graded)
 
     def needs(self, numbers: list[str], line: int) -> list[str]:
         for number in numbers:

@@ -26,7 +26,7 @@ from netlib.exercises.ip_packet_inputs import (
     piece_of,
     stories,
 )
-from netlib.grading import Exercise, Mistake, StatefulExercise
+from netlib.grading import REJECTED, Exercise, Mistake, StatefulExercise
 from netlib.internet import fragments
 from netlib.wire.errors import WireError
 from netlib.wire.ipv4 import ICMP, IPv4Packet
@@ -140,6 +140,13 @@ FRAGMENT = Exercise(
         "MF says whether more follow": more_follow,
         "options with the copied flag are in every fragment, the others in the first": options_kept,
         "there are no more fragments than needed": few,
+    },
+    # each by itself, once the pieces are packets that fit, adjoin and have the header's other fields
+    credit={
+        "put together, the pieces are the packet's data": 1,
+        "MF says whether more follow": 1,
+        "options with the copied flag are in every fragment, the others in the first": 1,
+        REJECTED: 1,
     },
     inputs=st.tuples(cuttable_packets, st.integers(20, 120) | st.integers(68, 1500)),
     pinned={

@@ -5,21 +5,23 @@ shows can be seen in the notebook too, and then with its own: an answer that fit
 there, with no hidden input shown.
 """
 
+from pathlib import Path
 from typing import Any
 
 from netlib.grading.exercise import Exercise
 from netlib.grading.outcome import Outcome
 from netlib.grading.registry import exercise as find_exercise
-from netlib.grading.report import Report
+from netlib.grading.report import Report, points
 from netlib.grading.sandbox import Starter
 from netlib.grading.search import Counterexample, Decided, Search
 from netlib.grading.signals import CheckFailed
-from netlib.grading.story import Teller, tell
+from netlib.grading.story import Part, Teller, pcap_of, tell
 
 CHECK_SEED = 1071
 GRADE_SEED = 791
 PUBLIC_SEEDS = 5  # that are tried where only a secret one shows a mistake, for a story that can be told
-ELSEWHERE = "right on the inputs that check tries, wrong on others of the same kind"
+HOLDS = "What holds already, on all inputs"
+ELSEWHERE = "not right yet: right on the inputs that check tries, wrong on others of the same kind"
 
 
 def check(number: str, answer: Any, *, seed: int = CHECK_SEED) -> Report:
@@ -27,17 +29,35 @@ def check(number: str, answer: Any, *, seed: int = CHECK_SEED) -> Report:
 
     KeyError when there is no exercise of that number; nothing that `answer` does raises here.
     """
-    return examine(find_exercise(number), answer, seed)
+    report = examine(find_exercise(number), answer, seed)
+    if report.pcap:
+        save(report)
+    return report
 
 
-def grade(number: str, answer: Any) -> None:
-    """Return if `answer` is right; raise CheckFailed, with one line, if not.  Prints nothing."""
+def save(report: Report) -> None:
+    """Put the exchange of a counterexample beside the notebook, where Wireshark can open it."""
+    path = Path(f"counterexample-{report.number}.pcap")
+    try:
+        path.write_bytes(report.pcap or b"")
+    except OSError:
+        return
+    report.story.insert(-1, Part("Its packets, for Wireshark", path.name))
+
+
+def grade(number: str, answer: Any) -> int | None:
+    """None if `answer` is right, the points that it has earned if it is right in part; else CheckFailed, with one line.
+
+    Prints nothing.
+    """
     exercise = find_exercise(number)
     report = examine(exercise, answer, CHECK_SEED)
+    if report.earned:
+        report = with_others(report, exercise, examine(exercise, answer, GRADE_SEED, shrink=False))
     if report.ok:
-        if examine(exercise, answer, GRADE_SEED, shrink=False).ok:
-            return
-        raise CheckFailed(f"{exercise.title}: {ELSEWHERE}")
+        return None
+    if report.earned:
+        return report.points
     raise CheckFailed(report.message)
 
 
@@ -56,10 +76,9 @@ def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True, sta
         return without_counterexample(exercise, decided.outcome)
     if found is None:
         inputs = " and ".join(f"{n} {word}" for n, word in ((search.pinned, "pinned"), (search.random, "random")) if n)
-        points = f"{exercise.points} point{'' if exercise.points == 1 else 's'}"
         noun = "input" if search.pinned + search.random == 1 else "inputs"
-        message = f"{exercise.title}: passed: {inputs} {noun} ({points})"
-        counts = exercise.points, search.pinned, search.random
+        message = f"{exercise.title}: passed: {inputs} {noun} ({points(exercise.points)})"
+        counts = exercise.points, exercise.points, search.pinned, search.random
         return Report(exercise.number, exercise.name, "passed", message, *counts)
     if found.problem.got is None and all(outcome.value is None for outcome in search.observed.values()):
         found.problem.detail += " Is a return missing?"
@@ -67,7 +86,8 @@ def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True, sta
     report.pinned, report.random = search.pinned, search.random
     if shrink:
         report.story = tell(exercise, found, search.observed)
-    return report
+        report.pcap = pcap_of(found.outcome)
+    return credited(report, exercise, search.credit_left)
 
 
 def examine_graded(exercise: Exercise, starter: Starter, seed: int) -> Report:
@@ -76,13 +96,42 @@ def examine_graded(exercise: Exercise, starter: Starter, seed: int) -> Report:
     Whatever it shows comes from the seed that `check` uses in the notebook, or from others that are no secret.
     """
     report = examine(exercise, None, CHECK_SEED, starter=starter)
-    if not report.ok or examine(exercise, None, seed, shrink=False, starter=starter).ok:
+    if not report.earned:
         return report
-    for public in range(CHECK_SEED + 1, CHECK_SEED + 1 + PUBLIC_SEEDS):
-        report = examine(exercise, None, public, starter=starter)
-        if not report.ok:
-            return report
-    return failed(exercise, "value", ELSEWHERE)
+    graded = examine(exercise, None, seed, shrink=False, starter=starter)
+    if report.ok and not graded.ok:
+        for public in range(CHECK_SEED + 1, CHECK_SEED + 1 + PUBLIC_SEEDS):
+            told = examine(exercise, None, public, starter=starter)
+            if not told.ok:
+                return with_others(told, exercise, graded)
+    return with_others(report, exercise, graded)
+
+
+def with_others(report: Report, exercise: Exercise, graded: Report) -> Report:
+    """`report` with no more points than an answer has earned on other inputs, of which nothing is said."""
+    if graded.ok:
+        return report
+    if graded.cause == "delegated" or graded.status == "waiting":
+        return graded
+    if report.ok:
+        report = failed(exercise, "value", ELSEWHERE)
+        return credited(report, exercise, set(graded.holds))
+    return credited(report, exercise, set(report.holds) & set(graded.holds))
+
+
+def credited(report: Report, exercise: Exercise, holds: set[str]) -> Report:
+    """A report on an answer that is not right, with the points for the properties that hold all the same."""
+    before = report.verdict
+    report.holds = tuple(name for name in exercise.credit if name in holds)
+    report.points = sum(exercise.credit[name] for name in report.holds)
+    report.of = exercise.points
+    report.status = "partial" if report.points else "failed"
+    report.message = report.message.replace(f"{exercise.title}: {before}", f"{exercise.title}: {report.verdict}", 1)
+    report.story = [part for part in report.story if part.heading != HOLDS]
+    if report.story and report.holds:
+        lines = [f"{name} ({points(exercise.credit[name])})" for name in report.holds]
+        report.story.append(Part(HOLDS, "\n".join(lines)))
+    return report
 
 
 def without_counterexample(exercise: Exercise, outcome: Outcome) -> Report:

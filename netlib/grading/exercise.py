@@ -34,6 +34,8 @@ class Missing:
 
 
 MISSING: Any = Missing()
+REJECTED = "what has to be rejected is rejected"
+"""The name by which an exercise's `credit` gives points for that."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Exercise:
     pinned      argument tuples that are always tried, or a mapping from what each is about to the tuple
     judge       judge(args, result) -> what is wrong with a result, or None
     properties  name -> test(args, result) -> True if it holds; False, or a sentence on how it does not
+    credit      name of a property (or REJECTED) -> points of its own for an answer of which it holds on all inputs.
+                Together they are `points`.  A property that is not named here has to hold for any of them
     rejects     the exception with which input has to be rejected
     equal       equal(expected, got)
     mistakes    known mistakes, for the guess at the cause
@@ -126,6 +130,7 @@ class Exercise:
     call_limit: float = 2.0
     budget: float = 10.0
     lends: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    credit: Mapping[str, int] = field(default_factory=dict)
 
     noun: ClassVar[str] = "function"
 
@@ -134,6 +139,11 @@ class Exercise:
             raise ValueError(f"exercise {self.number}: give it a reference, a judge or properties")
         if self.inputs is None and not self.pinned:
             raise ValueError(f"exercise {self.number}: give it inputs, pinned cases, or both")
+        for name in self.credit.keys() - {*self.properties, REJECTED}:
+            raise ValueError(f"exercise {self.number}: credit for {name!r}, which is none of its properties")
+        total = sum(self.credit.values())
+        if self.credit and total != self.points:
+            raise ValueError(f"exercise {self.number}: {self.points} points, but credit for {total}: make them equal")
 
     @property
     def carried(self) -> Kind:
@@ -197,14 +207,29 @@ class Exercise:
         """The outcome, if it is one that this case can have, else that of a process that talks nonsense."""
         return outcome
 
-    def problem(self, case: bytes, outcome: Outcome) -> Problem | None:
-        """What is wrong with the outcome of a pickled case, or None."""
+    def problem(self, case: bytes, outcome: Outcome, expected: Any) -> Problem | None:
+        """What is wrong with the outcome of a pickled case, or None.  `expected` is what `self.expected` gives."""
         trouble = self.trouble(outcome)
         if trouble:
             return trouble
-        expected = self.expected(case)
         got: Any = outcome.raised if outcome.kind == "raised" else outcome.value
         return self.compare(pickle.loads(case), expected, got)
+
+    def broken(self, args: Any, outcome: Outcome, problem: Problem) -> set[str]:
+        """The credited properties that do not hold where there is this problem.
+
+        That is all of them, unless each could be looked at: a value came that only misses some properties, or what
+        has to be rejected was not, which is a credit of its own.
+        """
+        every = set(self.credit)
+        if problem.kind in ("accepted", "rejection") and REJECTED in every:
+            return {REJECTED}
+        if problem.kind != "property" or problem.step is not None:
+            return every
+        if self.judge and not holds(self.judge, args, outcome.value):
+            return every
+        missed = {name for name, test in self.properties.items() if not holds(test, args, outcome.value)}
+        return missed if missed <= every else every
 
     def trouble(self, outcome: Outcome) -> Problem | None:
         """A problem that does not depend on the expected value."""
@@ -374,6 +399,15 @@ def describe_type(value: Any) -> str:
     if name in ("bytes", "str"):
         return {"bytes": "bytes", "str": "text (a str)"}[name]
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def holds(test: Callable[[Any, Any], bool | str | None], args: Any, got: Any) -> bool:
+    """Whether a property holds; one that trips over the value does not."""
+    try:
+        said = test(args, got)
+    except Exception:
+        return False
+    return said is not False and not (isinstance(said, str) and said)
 
 
 def unjudged(error: Exception) -> str:

@@ -1,23 +1,18 @@
 """Finds the smallest case on which an answer is wrong.
 
-Pinned cases come first, then random ones from hypothesis, which also shrinks.  The same seed gives the same cases
-and the same counterexample, in every process: hypothesis is kept from looking at the constants of whatever modules
-happen to be loaded, from its database, and from clocks.  Cases are generated here and carried out in the sandbox;
-after so many calls, the smallest counterexample so far is the one that is shown.
+Pinned cases come first, then random ones (see `corpus`); hypothesis then makes the first that fails smaller.  The same
+seed gives the same cases and the same counterexample, in every process.  Cases are made here and carried out in the
+sandbox; after so many calls, the smallest counterexample so far is the one that is shown.
 """
 
 import contextlib
 import pickle
-import random
-import tempfile
-import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from netlib.grading.carry import carrier
 from netlib.grading.child import WALL
+from netlib.grading.corpus import corpus, expected, find
 from netlib.grading.exercise import Exercise, Problem
 from netlib.grading.outcome import Outcome
 from netlib.grading.remote import carry_out
@@ -73,7 +68,8 @@ class Search:
         self.observed: dict[bytes, Outcome] = {}
         self.verdicts: dict[bytes, Problem | None] = {}
         self.best: Counterexample | None = None
-        self.shrinking = False  # a counterexample is there
+        self.shrinking = False  # a counterexample is there, and is made smaller
+        self.credit_left = set(exercise.credit)  # the properties that have held so far
         self.calls_left = SHRINKING * exercise.examples
         self.hangs_left = HANGS
         self.slow: Problem | None = None
@@ -85,70 +81,67 @@ class Search:
     def run(self) -> Counterexample | None:
         with self.sandbox() as sandbox:
             pinned = self.try_pinned(sandbox)
-            if pinned is None or self.shrink:
+            if pinned is None or self.shrink or self.credit_left:
                 with contextlib.suppress(OutOfTime):
                     self.try_random(sandbox)
             if pinned and (self.best is None or weight(pinned.case) <= weight(self.best.case)):
                 self.best = pinned
+            if self.slow:
+                self.credit_left.clear()
             if self.best is None and self.slow:
                 return Counterexample(None, Outcome("hung"), self.slow)
         return self.confirm(self.best) if self.best and self.shrink else self.best
 
     def try_pinned(self, sandbox: Sandbox) -> Counterexample | None:
+        """The first pinned case that fails; where there is credit left to lose, the others are tried as well."""
+        found = None
         for label, case in self.exercise.cases():
             key = pickle.dumps(case)
-            self.pinned += 1
+            if found is None:
+                self.pinned += 1
             problem = self.verdict(sandbox, key)
-            if problem:
-                return Counterexample(case, self.observed[key], problem, label)
-        return None
+            if problem and found is None:
+                found = Counterexample(case, self.observed[key], problem, label)
+            if found and not self.credit_left:
+                break
+        return found
 
     def try_random(self, sandbox: Sandbox) -> None:
-        if self.exercise.inputs is None:
-            return
-        from hypothesis import HealthCheck, Phase, find, settings
         from hypothesis.errors import HypothesisException, NoSuchExample
+
+        for key in corpus(self.exercise, self.seed):
+            if self.best is None:
+                self.random += 1
+            problem = self.verdict(sandbox, key)
+            if problem and self.best is None:
+                self.best = Counterexample(pickle.loads(key), self.observed[key], problem)
+            if problem and not self.credit_left:
+                break
+        if self.best is None or not self.shrink:
+            return
+        self.shrinking = True
+        bar: tuple[int, str] | None = None
 
         def fails(case: Any) -> bool:
             if bar is not None and weight(case) >= bar:
                 return False
             key = pickle.dumps(case)
-            if self.best is None:
-                self.random += 1
             problem = self.verdict(sandbox, key)
             if problem is None:
                 return False
-            found = Counterexample(pickle.loads(key), self.observed[key], problem)
-            if self.best is None or weight(found.case) <= weight(self.best.case):
-                self.best = found
-            if not self.shrink:
-                raise OutOfTime
+            assert self.best is not None
+            if weight(case) <= weight(self.best.case):
+                self.best = Counterexample(pickle.loads(key), self.observed[key], problem)
             return True
 
-        chosen = settings(
-            max_examples=self.exercise.examples,
-            database=None,
-            deadline=None,
-            derandomize=False,
-            print_blob=False,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        )
-        with undisturbed():
-            # Shrinking takes one step at a time, and stops where no single step helps (an odd length stays odd).
-            # So look again, among smaller cases only, until a whole round finds none.
-            bar: tuple[int, str] | None = None
-            for turn in range(ROUNDS):
-                try:
-                    find(self.exercise.inputs, fails, settings=chosen, random=random.Random(self.seed + turn))
-                except NoSuchExample:
-                    return
-                except HypothesisException:  # flaky: the function does not do the same twice; what was found stands
-                    if self.best is None:
-                        raise
-                    return
-                assert self.best is not None
-                bar = weight(self.best.case)
+        # Shrinking takes one step at a time, and stops where no single step helps (an odd length stays odd).
+        # So look again, among smaller cases only, until a whole round finds none.
+        for turn in range(ROUNDS):
+            try:
+                find(self.exercise, fails, self.seed + turn)
+            except (NoSuchExample, HypothesisException):  # the latter: the function does not do the same twice
+                return
+            bar = weight(self.best.case)
 
     def verdict(self, sandbox: Sandbox, key: bytes) -> Problem | None:
         """What is wrong on this case; each case is carried out once."""
@@ -167,11 +160,12 @@ class Search:
             outcome = self.outcome(sandbox, key)  # perhaps the machine was asleep, and not the answer
         if outcome.kind == "waiting" or outcome.called or outcome.before:
             raise Decided(outcome)
-        problem = self.verdicts[key] = self.exercise.problem(key, outcome)
-        if problem and not self.shrinking:
-            self.shrinking = True
-        elif self.shrinking:
+        known = expected(self.exercise, key)
+        problem = self.verdicts[key] = self.exercise.problem(key, outcome, known)
+        if self.shrinking:
             self.calls_left -= 1
+        elif problem:
+            self.credit_left -= self.exercise.broken(pickle.loads(key), outcome, problem)
         if outcome.kind == "hung" and problem:
             self.hangs_left -= 1
             if self.hung is None:
@@ -194,7 +188,7 @@ class Search:
             outcome = self.outcome(sandbox, key)
         if outcome.called or outcome.kind == "waiting":
             return found
-        problem = self.exercise.problem(key, outcome)
+        problem = self.exercise.problem(key, outcome, expected(self.exercise, key))
         if problem is None and found.problem.kind == "hung":
             return self.hung or found  # slow, but not endless: the one that had the full time is the one to show
         if problem is None:
@@ -217,29 +211,3 @@ def weight(case: Any) -> tuple[int, str]:
     """How much there is to read in a case."""
     text = source(case)
     return len(text), text
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """hypothesis gives the same cases whatever else is loaded, and leaves no folder beside the notebook."""
-    from hypothesis import configuration
-    from hypothesis.internal.conjecture import providers
-
-    internals: Any = providers
-    known = hasattr(internals, "_get_local_constants") and hasattr(internals, "CONSTANTS_CACHE")
-    before: Callable[..., Any] | None = internals._get_local_constants if known else None
-    home = getattr(configuration, "__hypothesis_home_directory", None)
-    configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "netlib-hypothesis")
-    if known:
-        nothing = internals.Constants()
-        internals._get_local_constants = lambda: nothing
-        internals.CONSTANTS_CACHE.cache.clear()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        configuration.set_hypothesis_home_dir(home)
-        if known:
-            internals._get_local_constants = before
-            internals.CONSTANTS_CACHE.cache.clear()

@@ -5,9 +5,11 @@ A story is a list of parts, each a heading and its text, so that text and HTML a
 
 import contextlib
 import pickle
+import tempfile
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import getattr_static
+from pathlib import Path
 from typing import Any
 
 from netlib.grading.exercise import MISSING, Args, Exercise, Mistake, Problem, Scenario, StatefulExercise, entry_value
@@ -15,6 +17,7 @@ from netlib.grading.outcome import Outcome, Raised
 from netlib.grading.sandbox import Fork, Sandbox
 from netlib.grading.search import Counterexample
 from netlib.grading.words import brief, bytes_side_by_side, differences, indent, source, words
+from netlib.wire.pcap import write_pcap
 
 
 @dataclass
@@ -172,6 +175,21 @@ class Teller:
             calls = [f"answer = {exercise.name}({arguments(first)})", *(f"answer.{self.call(step)}" for step in rest)]
             return "; ".join(calls)
         return f"{exercise.name}({', '.join(map(source, case))})"
+
+
+def pcap_of(outcome: Outcome) -> bytes | None:
+    """The packets that were seen at the first host of an outcome's captures, as a pcap file; None without any."""
+    value = outcome.value
+    if not isinstance(value, dict) or not isinstance(value.get("captures"), dict):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "exchange.pcap")
+        try:
+            packets = next(iter(value["captures"].values()))
+            write_pcap(path, [(float(when), bytes(data)) for when, data in packets], value.get("link", "ethernet"))
+        except Exception:  # what the scenario says was captured is nothing that a file can hold
+            return None
+        return path.read_bytes()
 
 
 def arguments(step: Any) -> str:

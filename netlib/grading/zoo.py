@@ -48,7 +48,7 @@ def run_zoo(path: str | Path) -> list[Verdict]:
 def verdict_on_wrong(number: str, answer: Callable[..., Any]) -> Verdict:
     for seed in (CHECK_SEED, GRADE_SEED):  # as `grade` does
         report = examine(exercise(number), answer, seed, shrink=False)
-        killed = report.status == "failed" and report.cause not in NO_KILL
+        killed = report.status in ("failed", "partial") and report.cause not in NO_KILL
         if killed or not report.ok:
             break
     return Verdict(number, name_of(answer), True, killed, short(report) if killed else f"SURVIVES: {short(report)}")

@@ -13,8 +13,8 @@ from netlib.authoring.chapter import Chapter, find_chapters
 
 ROOT = Path(__file__).parents[2]
 EXERCISES = {
-    "1.1": SimpleNamespace(name="double", points=3),
-    "1.2": SimpleNamespace(name="Counter", points=3),
+    "1.1": SimpleNamespace(name="double", points=3, credit={}),
+    "1.2": SimpleNamespace(name="Counter", points=3, credit={}),
 }
 SOURCE = '''\
 # %% [markdown]

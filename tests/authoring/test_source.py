@@ -11,9 +11,9 @@ from netlib.authoring.chapter import AuthoringError, Chapter, find_chapters, fin
 from netlib.authoring.source import Source, read
 
 DECLARED = {
-    "5.1": SimpleNamespace(name="parse_header", points=2),
-    "5.2": SimpleNamespace(name="internet_checksum", points=4),
-    "6.1": SimpleNamespace(name="echo", points=3),
+    "5.1": SimpleNamespace(name="parse_header", points=2, credit={}),
+    "5.2": SimpleNamespace(name="internet_checksum", points=4, credit={}),
+    "6.1": SimpleNamespace(name="echo", points=3, credit={}),
 }
 IMPORTS = """\
 # %%
