@@ -235,6 +235,19 @@ def test_what_must_not_get_out_stops_it(spoil: object, line: str, copy: Path) ->
     assert not (copy / "dist/x.zip").exists()
 
 
+def test_the_command(tmp_path: Path) -> None:
+    def netlib(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "netlib.cli", "release", *arguments]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=100)
+
+    out = tmp_path / "new" / "x.zip"
+    done = netlib(str(out), "--chapter", "05")
+    assert (done.returncode, done.stderr) == (0, "") and zipfile.is_zipfile(out)
+    assert done.stdout.startswith(f"{out}: ") and TOP in done.stdout
+    for amiss in (netlib(str(out), "--chapter", "77"), netlib(str(out), cwd=tmp_path)):
+        assert amiss.returncode == 1 and amiss.stderr.startswith("netlib: ") and amiss.stderr.count("\n") == 1
+
+
 CHECKS = """
 from netlib import IPv4Packet
 from netlib.grading import check

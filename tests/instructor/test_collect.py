@@ -153,6 +153,13 @@ def test_a_class_of_one(path: str, student: str, make: Make, root: Path) -> None
     assert contents(collect(make({path: "a"}), root, NAME)) == {student: "a"}
 
 
+def test_a_class_of_one_with_several_notebooks(make: Make, root: Path) -> None:
+    top = "Ada King_4711_assignsubmission_file_"
+    files = {f"{top}/a.ipynb": "a", f"{top}/final {NOTEBOOK}": "right", f"{top}/b.ipynb": "b"}
+    found = collect(make(files), root, NAME)
+    assert contents(found) == {"Ada-King": "right"}
+
+
 def test_names_of_people_are_kept(make: Make, root: Path) -> None:
     found = collect(make(LAYOUTS["ILIAS"]), root, NAME)
     assert found.names == {"ada": "Ada Lovelace", "b_ross": "Bob Ross"}
