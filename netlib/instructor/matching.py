@@ -148,7 +148,7 @@ def by_definition(exercise: Exercise, released: Sequence[Cell], submitted: Seque
     there = [
         at
         for at, cell in enumerate(submitted)
-        if cell["cell_type"] == "code" and exercise.name in defined(text_of(cell))
+        if cell["cell_type"] == "code" and exercise.name in text_of(cell) and exercise.name in defined(text_of(cell))
     ]
     free = [at for at in there if at not in owner]
     if free:

@@ -246,7 +246,7 @@ class Repair:
         check = grade_ids.index(grade_id_of(self.released[exercise.check]))
         starter = text_of(self.released[exercise.at])
         codes = [(at, text_of(cell)) for at, cell in enumerate(order) if cell["cell_type"] == "code"]
-        definers = [at for at, source in codes if exercise.name in defined(source)]
+        definers = [at for at, source in codes if exercise.name in source and exercise.name in defined(source)]
         above = [at for at in definers if at < check]
         if not above:
             others = sorted(defined(text_of(order[own])) - defined(starter))

@@ -45,16 +45,33 @@ def statements(source: str) -> tuple[Statement, ...]:
     return (known_statements if len(source) < SHORT else read_statements)(source)
 
 
+@functools.lru_cache(maxsize=256)
 def names_in(source: str) -> Names:
     """All global names that a source uses, now or later; none when it isn't Python."""
     if len(source) > LONGEST:
         return frozenset()
-    return (known_names if len(source) < SHORT else read_names)(source)
+    try:
+        now, later, _ = uses(symtable.symtable(source, "<cell>", "exec"))
+    except UNREADABLE:
+        return frozenset()
+    return frozenset(now | later)
 
 
+@functools.lru_cache(maxsize=256)
 def names_bound(source: str) -> Names:
-    """The names that a cell binds at its top level."""
-    return frozenset().union(*(each.binds for each in statements(source)))
+    """The names that a cell binds at its top level; none when it isn't Python."""
+    if len(source) > LONGEST:
+        return frozenset()
+    try:
+        return bound(symtable.symtable(source, "<cell>", "exec"))
+    except UNREADABLE:
+        return frozenset()
+
+
+def bound(module: symtable.SymbolTable) -> Names:
+    """What is assigned, imported, defined or deleted in a module's own scope."""
+    symbols = module.get_symbols()
+    return frozenset(symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported())
 
 
 def read_statements(source: str) -> tuple[Statement, ...]:
@@ -64,23 +81,13 @@ def read_statements(source: str) -> tuple[Statement, ...]:
         return ()
 
 
-def read_names(source: str) -> Names:
-    try:
-        now, later, _ = uses(symtable.symtable(source, "<cell>", "exec"))
-    except UNREADABLE:
-        return frozenset()
-    return frozenset(now | later)
-
-
 # the chapter's cells are the same for all students
 known_statements = functools.lru_cache(maxsize=512)(read_statements)
-known_names = functools.lru_cache(maxsize=512)(read_names)
 
 
 def read_statement(node: ast.stmt) -> Statement:
     module = symtable.symtable(ast.unparse(node), "<cell>", "exec")
     now, later, declared = uses(module)
-    binds = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     changes, touches = changed_in(node)
     decorators = node.decorator_list if isinstance(node, Definition) else []
     first = min([node.lineno, *(each.lineno for each in decorators)])
@@ -91,7 +98,7 @@ def read_statement(node: ast.stmt) -> Statement:
         is_import(node),
         defines,
         defines or is_constant(node) or is_mine(node),
-        frozenset(binds),
+        bound(module),
         frozenset(changes | declared),
         frozenset(touches),
         frozenset(now),

@@ -41,7 +41,7 @@ def stands_alone(source: str) -> bool:
     return True
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def plain_python(source: str) -> str:
     """The cell as plain Python.  What can't be rewritten is returned as it is: it will be a SyntaxError."""
     if len(source) > LONGEST or (parses(source) and not PROMPT.match(source)):
