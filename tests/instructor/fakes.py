@@ -6,6 +6,7 @@ A submission's lines say what happens to the worker that examines it:
     raise           an error in the checker              hang       it never comes back
     memory          takes all memory                     sandbox    this machine can't make a sandbox
     wait 0.5        takes so many seconds                once PATH  dies the first time
+    group           4 points if a terminal's Ctrl-C doesn't reach the worker
     append PATH     writes the student's name there      kill       kills the process that has started the worker
 """
 
@@ -76,6 +77,8 @@ def examine(task: Task) -> Record:
             if not Path(about).exists():
                 Path(about).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        elif what == "group":
+            points = 4.0 * (os.getpgrp() == os.getpid())
         elif what == "append":
             append(Path(about), task.student)
         else:

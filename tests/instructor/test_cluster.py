@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from instructor.fakes import examine, task
+from instructor.fakes import RELEASED, FakeGradebook, examine, task
 
 from netlib.instructor import cluster
 from netlib.instructor.bubblewrap import NoSandbox
 from netlib.instructor.cluster import ClusterError, examine_all
 from netlib.instructor.digest import digest, engine, versions
+from netlib.instructor.grade import Graded, Options, grade_class
 from netlib.instructor.record import Record
 
 TESTS = Path(__file__).parents[1]
@@ -187,3 +189,23 @@ def test_a_cluster_that_goes_away_is_told(running: Cluster, monkeypatch: pytest.
     running.processes[0].kill()
     with pytest.raises(ClusterError, match="the same command goes on where it was"):
         next(records)
+
+
+def test_a_class_is_graded_by_a_cluster(running: Cluster, tmp_path: Path) -> None:
+    released = tmp_path / "course" / "05-demo" / "05-demo.ipynb"
+    released.parent.mkdir(parents=True)
+    released.write_text(json.dumps(RELEASED))
+    listing = []
+    for points in range(4):
+        path = tmp_path / f"s{points}.ipynb"
+        path.write_text(str(points))
+        listing.append((f"s{points}", path, ""))
+    running.worker()
+    wait_for(running, 1)
+    graded, book = Graded("05-demo", tmp_path / "grading" / "05-demo"), FakeGradebook(tmp_path / "book")
+    options = Options(scheduler=running.address, examine=examine)
+    grade_class(graded, tmp_path, listing, book, options)
+    assert [record.points for record in graded.records] == [0, 1, 2, 3]
+    grade_class(graded, tmp_path, listing, book, options)
+    assert graded.examined == 0
+    assert book.said("log") == ["s0", "s1", "s2", "s3"]

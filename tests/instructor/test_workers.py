@@ -73,6 +73,11 @@ def test_a_worker_has_a_limit_of_memory() -> None:
     assert records["b"].look == ["grading it needs more memory than a worker has"]
 
 
+def test_a_terminals_ctrl_c_does_not_reach_the_sandboxes() -> None:
+    """A student's process that it ended would look like one that died of itself."""
+    assert graded(task("a", b"group"))["a"].points == 4
+
+
 def test_without_a_sandbox_nothing_is_graded() -> None:
     with pytest.raises(NoSandbox, match="allow user namespaces"):
         graded(task("a", b"sandbox"), task("b", b"4"))
