@@ -117,6 +117,7 @@ class Harmless(NbGraderPreprocessor):  # type: ignore[misc]
                 output.metadata["image/png"] = {"alt": "A picture that this cell has drawn"}
             if PCAP in output.get("data", {}):
                 self.link(output, resources)
+        cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
         return cell, resources
 
     def link(self, output: NotebookNode, resources: ResourcesDict) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from nbgrader import api
@@ -31,10 +32,14 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import registry
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from netlib.instructor.record import Record
+
+if find_spec("psycopg") is None:  # SQLAlchemy's own choice since 2.1; this one is what netlib's extra installs
+    registry.register("postgresql", "sqlalchemy.dialects.postgresql.psycopg2", "dialect")
 
 TABLES = MetaData()
 RECORDED = Table(
