@@ -26,6 +26,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from dataclasses import fields as dataclass_fields
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 from netlib.wire.address import Address
@@ -137,9 +138,16 @@ def words_of(fields: tuple[Field, ...]) -> list[list[Field]]:
     return words
 
 
+@cache
 def flag_table(count: int) -> list[tuple[bool, ...]]:
     """For every value of `count` bits, those bits as a tuple of bools, the highest first."""
     return [tuple(bool(value >> bit & 1) for bit in reversed(range(count))) for value in range(1 << count)]
+
+
+@cache
+def flag_numbers(count: int) -> dict[tuple[bool, ...], int]:
+    """The other way round: the value of each tuple of `count` flags."""
+    return {flags: number for number, flags in enumerate(flag_table(count))}
 
 
 def shifted(name: str, shift: int) -> str:
@@ -267,7 +275,7 @@ def header(cls: type[H]) -> type[H]:
     }
     for count in range(1, 9):
         scope[f"flags{count}"] = flag_table(count)
-        scope[f"number{count}"] = {flags: number for number, flags in enumerate(flag_table(count))}
+        scope[f"number{count}"] = flag_numbers(count)
     scope |= {f"{field.type.__name__}_from": field.type.known for field in fields if issubclass(field.type, Address)}
     exec(compile(source, f"<{made.__name__}>", "exec"), scope)
     parse: Callable[..., Any] = scope["parse_header"]
