@@ -65,7 +65,7 @@ def test_the_hubs_configuration_names_what_exists() -> None:
     assert len(found) >= 8
     assert [pair for pair in found if pair[1] not in OF_THE_HUB.get(pair[0], ())] == []
     config = load(HUB)
-    assert config.PAMAuthenticator.allowed_groups == {"netcourse-instructors", "netcourse-students"}
+    assert config.PAMAuthenticator.allowed_groups == {"networking-instructors", "networking-students"}
     assert not config.JupyterHub.get("admin_users")
 
 
@@ -95,16 +95,16 @@ def test_a_student_gets_the_courses_programs_and_an_instructor_the_clones(monkey
     import grp
 
     group = type("Group", (), {"gr_mem": ["ivy"]})()
-    monkeypatch.setattr(grp, "getgrnam", {"netcourse-instructors": group}.__getitem__)
+    monkeypatch.setattr(grp, "getgrnam", {"networking-instructors": group}.__getitem__)
     monkeypatch.setattr(pwd, "getpwnam", lambda name: type("Entry", (), {"pw_dir": f"/home/{name}"})())
     hook = load(HUB).Spawner.pre_spawn_hook
     ivy, sam = Spawner("ivy"), Spawner("sam")
     hook(ivy)
     hook(sam)
-    assert ivy.cmd == ["/home/ivy/netcourse/.venv/bin/jupyterhub-singleuser"]
-    assert (ivy.notebook_dir, sam.notebook_dir) == ("/home/ivy/netcourse", "/home/sam")
-    assert ivy.environment["JUPYTER_CONFIG_PATH"] == "/home/ivy/netcourse"
-    assert sam.cmd == ["/opt/netcourse/.venv/bin/jupyterhub-singleuser"]
+    assert ivy.cmd == ["/home/ivy/networking-course/.venv/bin/jupyterhub-singleuser"]
+    assert (ivy.notebook_dir, sam.notebook_dir) == ("/home/ivy/networking-course", "/home/sam")
+    assert ivy.environment["JUPYTER_CONFIG_PATH"] == "/home/ivy/networking-course"
+    assert sam.cmd == ["/opt/networking-course/.venv/bin/jupyterhub-singleuser"]
     assert set(sam.environment) == {"PATH"} and "ivy" not in str(vars(sam))
 
 
