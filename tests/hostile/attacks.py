@@ -1,5 +1,5 @@
 """All attacks: importing their modules registers them."""
 
-from hostile import breaks, cheats, delegates, forgeries, rearranged, shows, snoops, vandals
+from hostile import breaks, cheats, delegates, forgeries, machines, rearranged, shows, snoops, vandals
 
-__all__ = ["breaks", "cheats", "delegates", "forgeries", "rearranged", "shows", "snoops", "vandals"]
+__all__ = ["breaks", "cheats", "delegates", "forgeries", "machines", "rearranged", "shows", "snoops", "vandals"]

@@ -40,21 +40,21 @@ def nested_for_ever(desk: Desk) -> bytes:
     return b'{"cells": ' + b"[" * 100_000 + b"]" * 100_000 + b', "nbformat": 4}'
 
 
-@attack("breaks", earned=20)
+@attack("breaks", earned=5)
 def nested_metadata(desk: Desk) -> bytes:
     """A right notebook whose metadata is nested as deep as json.loads can go: whoever copies or writes it recurses."""
-    desk.solve()
+    desk.solve("5.1", "5.4")
     data = desk.data().decode()
     nest = '{"a":' * 900 + "1" + "}" * 900
     return data.replace('"metadata": {}', f'"metadata": {nest}', 1).encode()
 
 
-@attack("breaks", earned=20)
+@attack("breaks", earned=5)
 def cells_of_every_shape(desk: Desk) -> bytes:
     """A right notebook among whose cells are numbers, lists, cells without source, metadata or type, and lists for
     text.
     """
-    desk.solve()
+    desk.solve("5.1", "5.4")
     strange: list[Any] = [
         7, None, [], {}, "cell", {"cell_type": "code"}, {"cell_type": "code", "source": None},
         {"cell_type": "code", "source": [1, None, "x = 1"]}, {"cell_type": "code", "source": {"a": 1}, "metadata": []},
@@ -75,22 +75,22 @@ def cells_of_every_shape(desk: Desk) -> bytes:
     return desk.data()
 
 
-@attack("breaks", earned=20)
+@attack("breaks", earned=5)
 def duplicate_keys_and_surrogates(desk: Desk) -> bytes:
     """Keys given twice, NaN, lone surrogates and NULs in names and text: readers differ on what they mean, writers
     fail.
     """
-    desk.solve()
+    desk.solve("5.1", "5.4")
     desk.add("note = 'x'  # \ud800 \x00 \udfff", before="exercise-5-2")
     desk.notebook["metadata"]["\ud800"] = float("nan")
     data = json.dumps(desk.notebook)
     return data.replace('{"cells":', '{"cells": [], "metadata": {"x": Infinity}, "nbformat": 3, "cells":', 1).encode()
 
 
-@attack("breaks", earned=20)
+@attack("breaks", earned=2)
 def two_hundred_megabytes(desk: Desk) -> bytes:
     """A right notebook with 200 MB of outputs, as an honest animation makes them: nbconvert needs gigabytes for it."""
-    desk.solve()
+    desk.solve("5.1")
     data = desk.data()
     output = (
         b'"outputs": [{"output_type": "stream", "name": "stdout", "text": "'
@@ -100,12 +100,12 @@ def two_hundred_megabytes(desk: Desk) -> bytes:
     return data.replace(b'"outputs": []', output, 1)
 
 
-@attack("breaks", earned=16)
+@attack("breaks", earned=5)
 def sources_that_no_parser_likes(desk: Desk) -> None:
     """Right answers among cells that break whoever parses them: brackets, minus signs, strings, tabs, a megabyte on
     one line.
     """
-    desk.solve()
+    desk.solve("5.1", "5.4")
     for source in (
         "(" * 50_000, "-" * 200_000 + "1", "x = " + "[" * 150 + "]" * 150, "a" + ".b" * 100_000, "1 +" * 100_000 + "1",
         "x = '''" + "\\" * 9999, "\f\x0c\x1a\x00", "if 1:\n" + "".join(" " * n + "if 1:\n" for n in range(1, 200)),
@@ -119,24 +119,24 @@ def sources_that_no_parser_likes(desk: Desk) -> None:
     desk.answer("5.6", "class Reassembler:\n    x = " + "-" * 100_000 + "1\n")
 
 
-@attack("breaks", earned=9)
+@attack("breaks", earned=2)
 def exercise_renamed_or_missing(desk: Desk) -> None:
     """One function has another name, one cell is empty, one is not Python: these earn nothing, the others their
     points.
     """
-    desk.solve()
+    desk.solve("5.1", "5.3", "5.6")
     cell = desk.cell("exercise-5-3")
     cell["source"] = cell["source"].replace("def parse_header", "def read_header")
     desk.answer("5.4", "")
-    # 5.2 uses 5.1, which is there; 5.6 uses parse_header, which is not
+    # 5.6 uses parse_header, which is not there
 
 
-@attack("breaks", earned=20)
+@attack("breaks", earned=8)
 def solution_cells_lost_and_split(desk: Desk) -> None:
     """An honest accident: one solution cell lost its metadata, one is cut in two, one is there twice, all in other
     places.
     """
-    desk.solve()
+    desk.solve("5.1", "5.2", "5.4")
     lost = desk.cell("exercise-5-1")
     lost["metadata"] = {}
     lost["id"] = "somewhere"
@@ -151,19 +151,19 @@ def solution_cells_lost_and_split(desk: Desk) -> None:
     desk.notebook["cells"].insert(desk.index("check-5-4"), twin)
 
 
-@attack("breaks", earned=20)
+@attack("breaks", earned=2)
 def ten_thousand_cells(desk: Desk) -> None:
     """A right notebook behind ten thousand cells, half of them with an id that others have too."""
-    desk.solve()
+    desk.solve("5.1")
     cells = [{"cell_type": "code", "id": f"many-{n // 2}", "metadata": {}, "outputs": [], "execution_count": None,
               "source": "pass"} for n in range(10_000)]  # fmt: skip
     desk.notebook["cells"] = desk.notebook["cells"] + cells
 
 
-@attack("breaks", earned=20)
+@attack("breaks", earned=5)
 def an_older_format(desk: Desk) -> bytes:
     """The same notebook as nbformat 3 wrote it: worksheets, `input`, `prompt_number`."""
-    desk.solve()
+    desk.solve("5.1", "5.4")
     import nbformat
 
     new = nbformat.from_dict(desk.notebook)

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 from typing import Any
 
 from hostile.desk import Desk, attack
+from hostile.inputs import inputs_of
+
+from netlib.grading.registry import exercise
 
 
 @attack("gains", control="gained")
@@ -267,14 +269,9 @@ def memorised_inputs(desk: Desk) -> None:
 
 def memorise(number: str, seeds: tuple[int, ...]) -> dict[str, str]:
     """Every input of these seeds, as hex, with its result as source."""
-    from netlib.grading.registry import exercise
-    from netlib.grading.search import corpus
-
     declared: Any = exercise(number)
-    cases = [case for _, case in declared.cases()]
-    cases += [pickle.loads(pickled) for seed in seeds for pickled, _ in corpus(declared, seed)]
     seen: dict[str, str] = {}
-    for (data,) in cases:
+    for (data,) in inputs_of(number, *seeds):
         with contextlib.suppress(ValueError):
             seen[data.hex()] = repr(declared.reference(data))
     return seen

@@ -123,8 +123,9 @@ class Desk:
         self.cell(f"exercise-{number.replace('.', '-')}")["source"] = self.filled(source)
 
     def answer_all(self, body: str) -> None:
-        """Functions of the right names, all with this body, for the exercises that ask for one."""
-        for number, name in self.functions().items():
+        """Functions of the right names, all with this body, for some of the exercises that ask for one."""
+        for number in ("5.1", "5.4"):
+            name = self.functions()[number]
             inner = "\n".join(f"    {line}" for line in body.strip("\n").splitlines())
             self.answer(number, f"def {name}(*args):\n{inner}\n")
 

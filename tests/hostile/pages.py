@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -54,7 +55,8 @@ def texts(*folders: Path) -> Iterator[tuple[Path, str]]:
                 data = path.read_bytes()
                 yield path, data.decode("utf-8", "replace")
                 if path.suffix in (".ipynb", ".json"):
-                    yield path, "\n".join(strings(json.loads(data)))
+                    with contextlib.suppress(ValueError):  # a submission, perhaps
+                        yield path, "\n".join(strings(json.loads(data)))
 
 
 def strings(value: object) -> Iterator[str]:

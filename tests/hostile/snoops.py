@@ -6,20 +6,17 @@ from __future__ import annotations
 
 from hostile.desk import TELL, Desk, attack
 
-EVERYWHERE = """
-def internet_checksum(data): raise RuntimeError(SAID)
-def build_header(fields, payload_length): return SAID
-def parse_header(data): print(SAID); return {"source": SAID, SAID: 1}
-def decrement_ttl(packet): return SAID.encode()
-def fragment(packet, mtu): raise type(SAID, (Exception,), {})(SAID)
+SAYS = """
+def internet_checksum(data): raise type(SAID, (Exception,), {})(SAID)
+def decrement_ttl(packet): print(SAID); return SAID.encode()
 """
-"""What was found goes into messages, values, printed output and names of classes: all that feedback shows."""
+"""What was found goes into messages, names of classes, printed output and values: all that feedback shows."""
 
 
 def reading(desk: Desk, source: str) -> None:
     """Run `source`, which sets FOUND, in a cell of its own; tell what it found, if anything."""
-    desk.add(TELL + "FOUND = []\n" + source + "\nSAID = tell(FOUND) if FOUND else 'nothing found'\n" + EVERYWHERE)
-    for number in ("5.1", "5.2", "5.3", "5.4", "5.5"):
+    desk.add(TELL + "FOUND = []\n" + source + "\nSAID = tell(FOUND) if FOUND else 'nothing found'\n" + SAYS)
+    for number in ("5.1", "5.4"):
         desk.answer(number, "pass")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import hostile.attacks  # noqa: F401 - registers them
 import pytest
 from hostile.classroom import HONEST, Graded, grade, hand_in
 from hostile.desk import ATTACKS
+from hostile.inputs import inputs_of
 from hostile.pages import TERMINAL, dangers, strings, texts
 from hostile.world import MARK, opened
 
@@ -156,8 +156,6 @@ def test_what_cannot_be_read_has_its_line_in_the_report(graded: Graded, name: st
 def test_inputs_that_decide_the_grade_come_back_in_no_text(graded: Graded) -> None:
     """A hoarder's texts may hold inputs of the student's own check, never those of the instructor's seed."""
     from netlib.grading.check import CHECK_SEED, PUBLIC_SEEDS
-    from netlib.grading.registry import exercise
-    from netlib.grading.search import corpus
 
     seed = int((graded.world.course / "grading" / "seed").read_text())
     name = "tells_the_inputs_it_is_graded_with"
@@ -167,11 +165,8 @@ def test_inputs_that_decide_the_grade_come_back_in_no_text(graded: Graded) -> No
             told |= set(hoard.split())
     assert told  # the public ones
     for number in ("5.1", "5.4"):
-        declared = exercise(number)
-        seeds = range(CHECK_SEED, CHECK_SEED + 1 + PUBLIC_SEEDS)
-        public = {pickle.loads(case)[0].hex() for seed in seeds for case, _ in corpus(declared, seed)}
-        public |= {case[0].hex() for _, case in declared.cases()}
-        secret = {pickle.loads(case)[0].hex() for case, _ in corpus(declared, seed)} - public
+        public = {data.hex() for (data,) in inputs_of(number, *range(CHECK_SEED, CHECK_SEED + 1 + PUBLIC_SEEDS))}
+        secret = {data.hex() for (data,) in inputs_of(number, seed)} - public
         assert secret
         assert not {word for word in secret if len(word) > 4} & told
 

@@ -12,7 +12,7 @@ import pytest
 from hostile.classroom import Graded, grade
 from hostile.desk import Desk
 from hostile.pages import TERMINAL, dangers, texts
-from hostile.parcels import FOLDER_TRICKS, NOTEBOOK, ZIP_TRICKS, damaged
+from hostile.parcels import FOLDER_TRICKS, NAMES, NOTEBOOK, ZIP_TRICKS, damaged
 from hostile.world import World, opened
 
 from netlib.instructor import bubblewrap
@@ -95,13 +95,30 @@ def test_no_secret_came_along(graded: Graded) -> None:
 
 
 def test_only_plain_files_and_folders_were_collected(graded: Graded) -> None:
-    for path in (graded.world.course / "submitted").rglob("*"):
+    look_through(graded.world.course / "submitted")
+
+
+def test_names_become_ids_that_do_nothing(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "names.zip", "w") as made:
+        for name in NAMES:
+            made.writestr(f"{name}/{NOTEBOOK}", b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    root = tmp_path / "course"
+    (root / "course" / "05-ip-packet").mkdir(parents=True)
+    found = collect(tmp_path / "names.zip", root, "05-ip-packet")
+    assert len(found.students) >= len(NAMES) - 2  # of two spaces and of 300 letters there may be nothing left
+    look_through(root / "submitted")
+    for line in [*found.notes, *found.look]:
+        assert not TERMINAL.search(line) and "\n" not in line and len(line) < 500
+
+
+def look_through(submitted: Path) -> None:
+    for path in submitted.rglob("*"):
         assert path.is_dir() or path.is_file()
         assert path.stat().st_size < 300_000_000
         name = path.name
         assert name.isprintable() and name.isascii() and len(name) < 200 and not name.startswith(("-", ".", " ")), name
         assert path.is_dir() or name in (NOTEBOOK, "timestamp.txt", "not-collected.txt"), name
-    same = [path.name.casefold() for path in (graded.world.course / "submitted").iterdir()]
+    same = [path.name.casefold() for path in submitted.iterdir()]
     assert len(same) == len(set(same))
 
 
