@@ -277,7 +277,8 @@ def available() -> str:
     said = trial()
     if not said:
         return ""
-    reason = diagnosis.forbidden_by() or "see docs/instructors.md"
+    forbidden = any(word in said.lower() for word in ("permission", "permitted", "namespace", "space left"))
+    reason = (diagnosis.forbidden_by() if forbidden else None) or "see docs/instructors.md"
     return f"bubblewrap can't make a sandbox here ({said}): {reason}"
 
 

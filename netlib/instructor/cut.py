@@ -53,7 +53,18 @@ class Lab:
 
 Capture = Done = Node = Process = Topology = read_topology = Lab
 '''
+# simpy asks for its own version; Python's module for that takes a third of the time that a process needs to start
+METADATA = """\
+class PackageNotFoundError(ModuleNotFoundError):
+    pass
+
+def version(name):
+    raise PackageNotFoundError(name)
+
+distribution = metadata = requires = files = version
+"""
 SMALL = (
+    ("importlib.metadata", False, METADATA),
     ("netlib.lab", True, LAB),
     ("netlib.lab.errors", False, "from netlib.lab import LabError, LabTimeout"),
     ("netlib.grading.mine", False, "from netlib.grading import mine"),

@@ -27,7 +27,7 @@ DELEGATING = [
     ("5.1", "import sys; del sys.modules['netlib.wire.checksum']\n"
             "from netlib.wire.checksum import internet_checksum as f\nreturn f(b'ab')"),
     ("5.1", "import netlib.wire.checksum as c, types\nf = c.internet_checksum\n"
-            "return types.FunctionType(f.__code__, f.__globals__)(b'ab')"),
+            "return types.FunctionType(f.__code__, f.__globals__)(b'ab', b'')"),
     ("5.1", "import copy, netlib; return copy.deepcopy(netlib.internet_checksum)(b'ab')"),
     ("5.1", "import functools, netlib; return functools.partial(netlib.internet_checksum, b'ab')()"),
     ("5.1", "import inspect, netlib; return inspect.getsource(netlib.internet_checksum)"),
