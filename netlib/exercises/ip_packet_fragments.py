@@ -141,11 +141,11 @@ FRAGMENT = Exercise(
         "options with the copied flag are in every fragment, the others in the first": options_kept,
         "there are no more fragments than needed": few,
     },
-    # each by itself, once the pieces are packets that fit, adjoin and have the header's other fields
+    # each by itself, once the pieces are packets that fit, have the packet's data, and say where it belongs
     credit={
-        "put together, the pieces are the packet's data": 1,
         "MF says whether more follow": 1,
         "options with the copied flag are in every fragment, the others in the first": 1,
+        "there are no more fragments than needed": 1,
         REJECTED: 1,
     },
     inputs=st.tuples(cuttable_packets, st.integers(20, 120) | st.integers(68, 1500)),

@@ -573,6 +573,9 @@ ruler(netlib_fragment(big, 1000), "1500 bytes, cut for an MTU of 1000")
 #   flag**. The first fragment keeps all options. Later ones have only those with the copied flag, filled up with zero bytes to
 #   a multiple of 4.
 #
+# Once your fragments fit, hold all of the data and say where it belongs, four things earn a point each, also without the
+# others: MF, the options, no more fragments than needed, and refusing what can't be cut.
+#
 # Example: the packet above, with an MTU of 1000, gives fragments of 996 and 524 bytes; their bytes 6-7 are `20 00` and
 # `00 7a`.
 #

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 from grading import toys
@@ -187,3 +188,18 @@ def test_grading_writes_no_file(tmp_path, monkeypatch):
     with pytest.raises(CheckFailed):
         grade("0.4", lambda request: b"\0\0\0")
     assert report.pcap and os.listdir(tmp_path) == []
+
+
+def test_nbgrader_gives_the_points_that_the_hidden_test_hands_it():
+    nbclient, utils = pytest.importorskip("nbclient"), pytest.importorskip("nbgrader.utils")
+    nbformat = pytest.importorskip("nbformat")
+    source = 'from netlib.grading import grade\nget_ipython().displayhook(grade("0.80", {name}))\ncheck("0.80", {name})'
+    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\nfrom grading.test_credit import *"
+    cells = [start, *(source.format(name=answer.__name__) for answer in (right, small, number))]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", allow_errors=True).execute()
+    points = []
+    for cell in notebook.cells[1:]:
+        cell.metadata["nbgrader"] = {"grade": True, "solution": False, "points": 6, "grade_id": "check"}
+        points.append(utils.determine_grade(cell))
+    assert points == [(6, 6), (4, 6), (0, 6)]
