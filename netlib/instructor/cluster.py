@@ -32,9 +32,9 @@ from netlib.instructor.workers import (
     Examine,
     end,
     named,
-    new_pool,
     outcome,
     schedule,
+    working_pool,
 )
 from netlib.instructor.zero import zero
 
@@ -181,7 +181,7 @@ def the_pool() -> ProcessPool:
 
             # A worker is a daemon to its nanny and may have no children, which could outlive it; ours follow it.
             current_process()._config["daemon"] = False  # type: ignore[attr-defined]
-            pools["pool"] = new_pool(dask.get_worker().state.nthreads, MEMORY)
+            pools["pool"] = working_pool(dask.get_worker().state.nthreads, MEMORY)
         return pools["pool"]
 
 

@@ -35,7 +35,7 @@ MEMORY = 4 * 2**30  # bytes of address space for a worker: a notebook of 256 MB 
 TRIES = 2
 OUT_OF_MEMORY = "grading it needs more memory than a worker has"
 GRACE = 60.0  # seconds beyond the deadline in which a working pool would have said something
-BREAKS = 8  # pools that break in a row, before it can't be the submissions' fault
+BREAKS = 3  # pools in a row whose workers don't live long enough to say so
 
 
 class WorkersError(Exception):
@@ -64,10 +64,10 @@ def examine_all(
     todo = iter(tasks)
     waiting: deque[Task] = deque()
     failures: Counter[str] = Counter()
-    more, alone, broken = True, False, 0
+    more, alone = True, False
     while more or waiting:
         running: dict[Future[str], Task] = {}
-        pool = new_pool(workers, memory)
+        pool = working_pool(workers, memory) if alone else new_pool(workers, memory)
         try:
             while True:
                 # After the pool broke, one at a time: the next break then has one possible cause.
@@ -91,13 +91,10 @@ def examine_all(
                     if record is None:
                         waiting.append(task)
                     else:
-                        broken = 0
                         yield record
-        except BrokenProcessPool as error:
-            alone, broken = True, broken + 1
+        except BrokenProcessPool:
+            alone = True
             waiting.extendleft(running.values())
-            if broken > BREAKS:
-                raise WorkersError(f"the processes that grade end as soon as they begin: {error}") from None
             if len(running) == 1:
                 failures[waiting[0].student] += 1
         finally:
@@ -120,6 +117,23 @@ def new_pool(workers: int, memory: int) -> ProcessPool:
     if hasattr(context, "set_forkserver_preload"):
         context.set_forkserver_preload(["netlib.instructor.workers", "netlib.instructor.examiner"])
     return ProcessPool(workers, initializer=begin, initargs=(memory,), context=context)
+
+
+def working_pool(workers: int, memory: int) -> ProcessPool:
+    """A pool of which it is known that its workers live, so what breaks it then is a submission's fault.
+
+    Raises WorkersError.
+    """
+    why = ""
+    for _ in range(BREAKS):
+        pool = new_pool(workers, memory)
+        try:
+            pool.schedule(os.getpid).result(GRACE)
+            return pool
+        except (BrokenProcessPool, ProcessExpired, TimeoutError) as error:
+            why = str(error) or type(error).__name__
+            end(pool)
+    raise WorkersError(f"the processes that grade end as soon as they begin ({why}); is there enough memory?")
 
 
 def end(pool: ProcessPool) -> None:

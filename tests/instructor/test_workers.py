@@ -16,7 +16,7 @@ from instructor.fakes import examine, task
 from netlib.instructor.bubblewrap import NoSandbox
 from netlib.instructor.digest import digest
 from netlib.instructor.record import Record, Task
-from netlib.instructor.workers import examine_all, examined, named
+from netlib.instructor.workers import WorkersError, examine_all, examined, named
 from netlib.instructor.zero import zero
 
 TESTS = Path(__file__).parents[1]
@@ -113,6 +113,16 @@ def test_an_idle_worker_that_is_killed_does_not_end_the_class() -> None:
     records = {record.student: record for record in examine_all(tasks(), 1, examine)}
     assert len(records) == 8
     assert [records[f"s{i}"].points for i in range(6)] == [2] * 6
+
+
+def test_workers_that_cannot_live_are_told_and_nobody_gets_zero_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netlib.instructor.workers.begin", unable)
+    with pytest.raises(WorkersError, match=r"^the processes that grade end as soon as they begin"):
+        list(examine_all([task("a", b"4"), task("b", b"4")], 1, examine))
+
+
+def unable(memory: int) -> None:
+    os._exit(1)
 
 
 def workers_of(pid: int) -> list[int]:
