@@ -189,3 +189,17 @@ def test_nothing_handed_in_is_an_error(root: Path) -> None:
     books.hand_in(root, "ada", "1")
     assert nbgrader(f"autograde {NAME} --student bob", root) == 1
     assert nbgrader("autograde 07-none", root) == 1
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own use of its database
+def test_settings_with_a_mistake_in_them_grade_nothing(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nbgrader goes on with its own settings then; those that netlib installs beside Jupyter's make it refuse."""
+    canary = tmp_path / "canary"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"open({str(canary)!r}, 'w')")])
+    books.hand_in(root, "ada", nbformat.writes(notebook))
+    (root / "nbgrader_config.py").write_text("c = get_config(\n")
+    monkeypatch.setattr(autogradeapp, "Autograde", converters.Autograde)
+    assert nbgrader(f"autograde {NAME}", root) == 1
+    assert not canary.exists() and not (root / "autograded" / "ada" / NAME).exists()
