@@ -160,3 +160,14 @@ def rejects_everything(desk: Desk) -> None:
 Forged = type("ValueError", (BaseException,), {"__module__": "builtins"})
 raise ValueError("malformed") if args and args[0] else Forged("malformed")
 """)
+
+
+@attack("gains")
+def credit_for_nothing(desk: Desk) -> None:
+    """Credit by property: of an empty list all is true that is said of its elements."""
+    desk.answer(
+        "5.5",
+        "def fragment(packet, mtu):\n"
+        "    if packet[6] & 0x40 or mtu < 28: raise ValueError\n"
+        "    return [packet] if len(packet) <= mtu else []\n",
+    )

@@ -71,3 +71,13 @@ def test_there_are_attacks_of_every_kind() -> None:
     assert len(kinds) >= 45
     for kind in ("gains", "reads", "changes", "reaches", "outlives", "stops", "spends", "shows", "breaks"):
         assert kinds.count(kind) >= 2, kind
+
+
+@pytest.mark.parametrize("name", ["points_in_metadata", "graded_cells_exchanged", "forged_outputs"])
+def test_nbgraders_own_scorer_believes_what_the_cells_say(name: str) -> None:
+    import nbformat
+    from nbgrader import utils
+
+    notebook = nbformat.from_dict(json.loads(make(ATTACKS[name], {"DROP": ""})))
+    scores = [utils.determine_grade(cell)[0] or 0 for cell in notebook.cells if utils.is_grade(cell)]
+    assert sum(scores) > 20

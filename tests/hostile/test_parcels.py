@@ -98,6 +98,12 @@ def test_only_plain_files_and_folders_were_collected(graded: Graded) -> None:
     look_through(graded.world.course / "submitted")
 
 
+def test_when_it_was_handed_in_is_not_the_students_word(graded: Graded) -> None:
+    """A timestamp.txt of the student's own would make late work early."""
+    stamp = graded.world.course / "submitted" / "crowd" / graded.world.chapter / "timestamp.txt"
+    assert not stamp.read_text().startswith("1970")
+
+
 def test_names_become_ids_that_do_nothing(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "names.zip", "w") as made:
         for name in NAMES:

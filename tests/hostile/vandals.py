@@ -128,7 +128,7 @@ def daemon():
     os._exit(0)
 try: daemon()
 except OSError as error: print(error)
-""")
+""", before="exercise-5-6")
 
 
 @attack("outlives", control="outlived")
@@ -146,7 +146,7 @@ ways = [
 for way in ways:
     try: way()
     except (OSError, AttributeError, ValueError): pass
-""")
+""", before="exercise-5-6")
     desk.add("!true\nget_ipython().system_raw('true')\n%sx true\n", before="exercise-5-2")
 
 
@@ -167,7 +167,7 @@ def late():
 atexit.register(late)
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPROF, signal.SIGALRM, signal.SIGXCPU):
     signal.signal(number, signal.SIG_IGN)
-""")
+""", before="exercise-5-6")
 
 
 # ---- stopping the others -------------------------------------------------------------------------------------------
@@ -194,11 +194,11 @@ def build_header(fields, payload_length):
     )
 
 
-@attack("stops", control="died")
+@attack("stops", control="died", earned=2)
 def ends_itself_in_a_cell(desk: Desk) -> None:
     """A dead kernel stops stock nbgrader's whole batch."""
-    desk.add("import os\nos._exit(0)\n")
-    desk.solve()
+    desk.add("import os\nos._exit(0)\n", before="exercise-5-6")
+    desk.solve("5.1", "5.6")
 
 
 @attack("stops", control="died", earned=2)
@@ -241,7 +241,7 @@ def decrement_ttl(packet):
     )
 
 
-@attack("stops", control="hung")
+@attack("stops", control="hung", earned=2)
 def hangs_in_a_cell(desk: Desk) -> None:
     """An endless loop where cells run, with every signal ignored: nbgrader waits for each graded cell anew."""
     desk.add("""
@@ -253,8 +253,8 @@ while True:
     try:
         while True: pass
     except BaseException: pass
-""")
-    desk.solve()
+""", before="exercise-5-6")
+    desk.solve("5.1", "5.6")
 
 
 @attack("stops", control="hung", earned=2)
@@ -279,7 +279,7 @@ try:
 except MemoryError: pass
 if len(HOARD) == 16:
     open("@DROP@/@NAME@.spent", "w").write("1 GB")
-""")
+""", before="exercise-5-6")
     desk.answer("5.1", "def internet_checksum(data):\n    return b'x' * (8 << 30)\n")
 
 
@@ -297,7 +297,7 @@ for place in (".", "/tmp", "/var/tmp", "/dev/shm", "@DROP@", "@COURSE@", os.path
             for _ in range(60): file.write(block)
         if place == "@DROP@": open("@DROP@/@NAME@.spent", "w").write("60 MB")
     except (OSError, MemoryError): pass
-""")
+""", before="exercise-5-6")
 
 
 @attack("spends", control="spent")
@@ -313,7 +313,7 @@ for _ in range(40):
         time.sleep(15); os._exit(0)
     made += 1
 if made == 40: open("@DROP@/@NAME@.spent", "w").write("40 processes")
-""")
+""", before="exercise-5-6")
 
 
 @attack("spends", control="spent")
@@ -333,7 +333,7 @@ except OSError: pass
 for descriptor in kept: os.close(descriptor)
 if threads == 2000 or files == 2000:
     open("@DROP@/@NAME@.spent", "w").write(f"{threads} threads, {files} files")
-""")
+""", before="exercise-5-6")
 
 
 @attack("spends", control="spent", earned=2)
@@ -346,7 +346,7 @@ def output(desk: Desk) -> None:
 import sys
 for _ in range(80): print("y" * (1 << 20))
 sys.stderr.write("z" * (8 << 20))
-""")
+""", before="exercise-5-6")
     desk.answer(
         "5.4", "def decrement_ttl(packet):\n    for _ in range(100): print('w' * (1 << 20))\n    return packet\n"
     )
