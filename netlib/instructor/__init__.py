@@ -7,9 +7,17 @@
     bubblewrap   the sandbox: no network, no files, limits on everything
     examiner     one submission in, one `Record` out; nothing of the student's runs in this process
     workers      many submissions at once, here or on a cluster
-    gradebook    what nbgrader records, shows and exports
+    gradebook    what nbgrader records, shows and exports: by its own steps (`execute`), in one session (`shared`),
+                 with what it has no place for (`ledger`)
+    feedback     the students' pages
+    exchange     `nbgrader collect`, of plain files only
     grade        the whole class: what `netlib grade` does
     bundle       what `netlib release` packs for students
 
 None of it is part of what students get.
 """
+
+import sys
+
+# jsonschema, which nbformat uses, takes two seconds to load this, for a kind of address that no notebook has.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
