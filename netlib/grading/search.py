@@ -20,7 +20,8 @@ from netlib.grading.sandbox import Fork, Sandbox, Starter
 from netlib.grading.words import source
 
 SHRINKING = 4  # calls at most for each random input there is, to make a counterexample smaller
-HANGS = 12  # calls that do not come to an end, in one search
+HANGS = 12  # calls that do not come to an end, in one search: after each a new process is needed
+ENDINGS = ("hung", "died", "flood")
 HANG_LIMIT = 0.3  # CPU seconds a call, once one has hung
 ROUNDS = 8
 OBSERVED = 60  # right outcomes kept, beside all wrong ones, for the guess at the cause
@@ -166,9 +167,9 @@ class Search:
             self.calls_left -= 1
         elif problem:
             self.credit_left -= self.exercise.broken(pickle.loads(key), outcome, problem)
-        if outcome.kind == "hung" and problem:
+        if outcome.kind in ENDINGS and problem:
             self.hangs_left -= 1
-            if self.hung is None:
+            if outcome.kind == "hung" and self.hung is None:
                 self.hung = Counterexample(pickle.loads(key), outcome, problem)
                 sandbox.call_limit = min(sandbox.call_limit, HANG_LIMIT)
         if problem or len(self.observed) < OBSERVED:
