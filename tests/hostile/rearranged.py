@@ -82,9 +82,11 @@ def forged_outputs(desk: Desk) -> None:
     doesn't run.
     """
     for number in "123456":
-        desk.cell(f"check-5-{number}")["execution_count"] = 1
-        desk.cell(f"check-5-{number}")["outputs"] = [
-            {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": "4.0"}},
+        cell = desk.cell(f"check-5-{number}")
+        points = str(cell["metadata"]["nbgrader"]["points"])
+        cell["execution_count"] = 1
+        cell["outputs"] = [
+            {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": points}},
             {"output_type": "stream", "name": "stdout", "text": "5.1 internet_checksum: passed (2 points)"},
         ]
 

@@ -80,4 +80,4 @@ def test_nbgraders_own_scorer_believes_what_the_cells_say(name: str) -> None:
 
     notebook = nbformat.from_dict(json.loads(make(ATTACKS[name], {"DROP": ""})))
     scores = [utils.determine_grade(cell)[0] or 0 for cell in notebook.cells if utils.is_grade(cell)]
-    assert sum(scores) > 20
+    assert sum(scores) >= 20

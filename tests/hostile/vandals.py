@@ -203,25 +203,23 @@ def ends_itself_in_a_cell(desk: Desk) -> None:
 
 @attack("stops", control="died", earned=2)
 def crashes_in_many_ways(desk: Desk) -> None:
-    """Segmentation fault, abort, endless recursion in C, a closed stdout, and an exit in an answer."""
+    """Segmentation fault, abort, endless recursion in C, all files closed, an exit and a signal to itself, in an answer."""
     desk.solve("5.1")
-    desk.answer("5.2", "import ctypes\ndef build_header(fields, n):\n    ctypes.string_at(8)\n")
-    desk.answer("5.3", "import os\ndef parse_header(data):\n    os.abort()\n")
     desk.answer(
         "5.4",
         """
-import sys
-def decrement_ttl(packet):
+import ctypes, os, signal, sys
+class Deep:
+    def __getattr__(self, name): return getattr(self, name + "x")
+def recurse():
     sys.setrecursionlimit(1 << 30)
-    class Deep:
-        def __getattr__(self, name): return getattr(self, name + "x")
     return Deep().a
+WAYS = [lambda: ctypes.string_at(8), os.abort, recurse, lambda: os.closerange(0, 4096), lambda: os._exit(0),
+        lambda: os.kill(os.getpid(), signal.SIGKILL)]
+def decrement_ttl(packet):
+    WAYS[packet[-1] % 6]()
+    return packet
 """,
-    )
-    desk.answer("5.5", "import os\ndef fragment(packet, mtu):\n    os.closerange(0, 4096)\n    return [packet]\n")
-    desk.answer(
-        "5.6",
-        "import signal, os\nclass Reassembler:\n    def __init__(self, *a):\n        os.kill(os.getpid(), signal.SIGKILL)\n",
     )
 
 
@@ -229,13 +227,14 @@ def decrement_ttl(packet):
 def stops_and_waits(desk: Desk) -> None:
     """SIGSTOP, a lock taken twice, a read from nobody: no CPU is used, no exception comes, a kernel waits for ever."""
     desk.solve("5.1")
-    desk.answer("5.2", "import os, signal\ndef build_header(fields, n):\n    os.kill(os.getpid(), signal.SIGSTOP)\n")
     desk.answer(
         "5.4",
         """
-import threading, signal
+import os, signal, threading
 def decrement_ttl(packet):
     signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))
+    if packet[-1] % 2:
+        os.kill(os.getpid(), signal.SIGSTOP)
     lock = threading.Lock(); lock.acquire(); lock.acquire()
 """,
     )
@@ -261,8 +260,14 @@ while True:
 def hangs_in_c_with_the_lock(desk: Desk) -> None:
     """One long C call, a power or a regular expression: no signal handler of Python's gets its turn."""
     desk.solve("5.1")
-    desk.answer("5.2", "def build_header(fields, n):\n    return pow(7, 10**8, 10**200_000)\n")
-    desk.answer("5.4", 'import re\ndef decrement_ttl(packet):\n    return re.match("(a*)*b", "a" * 64)\n')
+    desk.answer(
+        "5.4",
+        """
+import re
+def decrement_ttl(packet):
+    return pow(7, 10**8, 10**200_000) if packet[-1] % 2 else re.match("(a*)*b", "a" * 64)
+""",
+    )
 
 
 # ---- resources -----------------------------------------------------------------------------------------------------
