@@ -54,8 +54,10 @@ PCAP = "application/vnd.tcpdump.pcap"
 """The media type under which an exchange is kept in the autograded notebook, in base64."""
 
 UNSAFE = "Graded without a sandbox (`--unsafe`)."
-KEPT = {"timestamp.txt": re.compile(r"[\w:.+ -]{1,80}\s*"), "submission_secret.txt": re.compile(r"[\w+/=-]{1,200}\s*")}
-"""nbgrader's own files beside a submission, and what may be in them."""
+KEPT = {"timestamp.txt": re.compile(r"[\w:.+ -]{1,80}\s?"), "submission_secret.txt": re.compile(r"[\w+/=-]{1,200}\s?")}
+"""nbgrader's own files beside a submission, and what may be in them: no path, by which it would look up a time zone."""
+STUDENT = re.compile(r"[\w@+][\w.@+ -]{0,127}")
+"""What a student may be called: formgrader writes it into its pages as it is."""
 
 
 class NotExamined(Exception):
@@ -187,6 +189,8 @@ class Recorder(Autograde):  # type: ignore[misc]
     def record(self, record: Record, gradebook: Shared) -> None:
         """What nbgrader does for one submission."""
         assignment, student = record.assignment, record.student
+        if not STUDENT.fullmatch(student):
+            raise ValueError("this can't be a student's id; rename the folder in submitted/")
         self.records = {student: record}
         folder = Path(self._format_source(assignment, student))
         self.write_repaired(record, folder)
@@ -225,15 +229,16 @@ class Recorder(Autograde):  # type: ignore[misc]
 
     def kept(self, assignment: str, student: str, name: str) -> str:
         """The text of one of nbgrader's own files beside a submission; empty where it isn't what it should be."""
+        folder = Path(self.coursedir.format_path(self.submitted, student, assignment))
         try:
-            text = read_plain(Path(self.coursedir.format_path(self.submitted, student, assignment), name)).decode(
-                "ascii"
-            )
+            text = read_plain(folder / name).decode("ascii")
+            if KEPT[name].fullmatch(text) is None:
+                return ""
             if name == "timestamp.txt":
                 utils.parse_utc(text.strip())
-        except (OSError, ValueError, OverflowError):
+        except (OSError, ValueError, ArithmeticError):
             return ""
-        return text if KEPT[name].fullmatch(text) else ""
+        return text
 
     def write_repaired(self, record: Record, folder: Path) -> None:
         """Write the repaired notebook, with its notes, and nbgrader's own files that lie beside the submission."""

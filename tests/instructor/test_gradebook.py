@@ -186,7 +186,9 @@ def test_what_lies_beside_a_submission_is_not_opened(root: Path) -> None:
     assert book.scores()[0].timestamp is None
 
 
-@pytest.mark.parametrize("said", ["", "tomorrow", "\x00" * 50, "9" * 79, "2026-11-01 10:00:00 UTC" + "\n" * 100])
+@pytest.mark.parametrize(
+    "said", ["", "tomorrow", "\x00" * 50, "9" * 79, "2026-11-01 10:00:00 " + "/etc/localtime", "1" * 10**7]
+)
 def test_a_time_that_is_none_is_left_out(root: Path, said: str) -> None:
     books.hand_in(root, "ada", when=said)
     book = Gradebook(root, NAME)
@@ -285,3 +287,14 @@ def test_what_is_missing_is_said_in_one_line(root: Path, tmp_path: Path) -> None
         with pytest.raises(LedgerError) as error:
             Gradebook(root, NAME, db=url).prepare()
         assert "\n" not in str(error.value) and "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "student", ["<img src=x onerror=alert(1)>", "..", ".hidden", "a/b", "a\nb", "a&quot;", "x" * 129]
+)
+def test_a_name_that_would_act_in_formgrader_is_refused(root: Path, student: str) -> None:
+    book = Gradebook(root, NAME)
+    assert "can't be a student's id" in book.record([books.record(student)])[student]
+    with api.Gradebook(book.url) as nbgraders:
+        assert nbgraders.students == []
+    assert book.record([books.record("Zoë O-Brien.2+x@uni")]) == {}
