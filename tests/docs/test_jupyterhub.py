@@ -20,7 +20,6 @@ from nbgrader.auth import Authenticator
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange.default import (
     Exchange,
-    ExchangeCollect,
     ExchangeFetchAssignment,
     ExchangeFetchFeedback,
     ExchangeReleaseAssignment,
@@ -30,6 +29,7 @@ from nbgrader.exchange.default import (
 from traitlets.config import Config
 
 from docs import pages
+from netlib.instructor.exchange import CollectPlainFiles
 
 PAGE = pages.ROOT / "docs" / "jupyterhub.md"
 HUB = pages.block(PAGE, "/etc/jupyterhub/jupyterhub_config.py")
@@ -39,7 +39,7 @@ OF_THE_HUB = {
     "JupyterHub": {"bind_url", "db_url", "cookie_secret_file", "authenticator_class", "spawner_class"},
     "ConfigurableHTTPProxy": {"pid_file"},
     "PAMAuthenticator": {"allowed_groups", "open_sessions"},
-    "Spawner": {"pre_spawn_hook", "default_url"},
+    "Spawner": {"pre_spawn_hook", "default_url", "http_timeout"},
 }
 
 
@@ -228,7 +228,15 @@ def test_a_class_goes_round_the_exchange_and_nobody_sees_anothers(machine: Machi
     machine.refused(tess, lambda: course.rename(machine.exchange / "mine"))
     machine.refused(tess, lambda: (course / "outbound" / "more").mkdir())
 
-    machine.run(ivy, lambda: machine.nbgrader(ivy, ExchangeCollect))
+    def forge() -> None:
+        """Hand something in under her name, later than she has."""
+        forged = inbound / f"{tess.pw_name}+{NAME}+2199-01-01 00:00:00.000000 UTC+xxxxxxxxxxxx"
+        forged.mkdir()
+        (forged / "timestamp.txt").write_text("2199-01-01 00:00:00.000000 UTC")
+        (forged / f"{NAME}.ipynb").write_text("{}")
+
+    machine.run(sam, forge)
+    machine.run(ivy, lambda: machine.nbgrader(ivy, CollectPlainFiles))
     submitted = machine.home(ivy) / "submitted"
     for student in (sam, tess):
         collected = submitted / student.pw_name / NAME
