@@ -111,7 +111,7 @@ def launch(wrapping: Sequence[str], data: bytes) -> Started:
         actions.append((os.POSIX_SPAWN_DUP2, nowhere, 2))
         if wrapping:
             rules, rules_in = pipe(mine, 0)
-            os.write(rules_in, seccomp.program())
+            os.write(rules_in, rules_here())
             os.close(rules_in)
             actions.append((os.POSIX_SPAWN_DUP2, rules, FILTER))
         command = [*wrapping, python(), "-I", "-S", "-c", BOOTSTRAP]
@@ -187,6 +187,12 @@ def wrapping() -> list[str]:
         *("--dev-bind", "/dev/null", "/dev/null", "--remount-ro", "/", "--chdir", "/"),
         *("--seccomp", str(FILTER), "--"),
     ]
+
+
+@cache
+def rules_here() -> bytes:
+    """The filter.  Without threads for root, whose number nothing limits: they could use up the machine's."""
+    return seccomp.program(threads=os.geteuid() != 0)
 
 
 def no_more_namespaces() -> list[str]:
@@ -295,7 +301,7 @@ def trial() -> str:
     """What bubblewrap says when it is to run Python and nothing else; "" when all is well."""
     rules, rules_in = os.pipe()
     try:
-        os.write(rules_in, seccomp.program())
+        os.write(rules_in, rules_here())
         os.close(rules_in)
         done = subprocess.run(
             [*wrapping()[:-2], str(rules), "--", python(), "-I", "-S", "-c", "import os; os.write(1, b'works')"],

@@ -60,6 +60,18 @@ REFUSED = {
     "io_uring": "import ctypes; check(ctypes.CDLL(None, use_errno=True).syscall(425, 1, None))",
     "bpf": "import ctypes; check(ctypes.CDLL(None, use_errno=True).syscall(321, 0, None, 0))",
 }
+MANY_THREADS = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.clone.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
+sleep, flags, size = ctypes.cast(libc.sleep, ctypes.c_void_p), 0x50F00, 4096
+stacks = ctypes.create_string_buffer(2000 * size)
+top = ctypes.addressof(stacks) // 16 * 16
+for number in range(1, 2000):
+    if libc.clone(sleep, top + number * size, flags, 30) < 0:
+        return number - 1, True
+return number, False
+"""
 REFUSALS = ("OSError", "PermissionError", "FileNotFoundError", "ValueError", "MemoryError", "NotADirectoryError")
 PREAMBLE = """
 def check(result):

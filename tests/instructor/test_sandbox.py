@@ -20,7 +20,7 @@ import pytest
 from instructor import attacks
 from instructor.attacks import call, sandboxed
 
-from netlib.grading import exercise
+from netlib.grading import agent, exercise
 from netlib.grading.outcome import Outcome
 from netlib.grading.sandbox import Sandbox
 from netlib.instructor import bubblewrap, seccomp
@@ -55,14 +55,15 @@ def test_what_must_not_be_done_is_refused() -> None:
 @needs_sandbox
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_the_same_for_an_ordinary_user(folder: Path) -> None:
-    code = "from instructor.attacks import *; print(json.dumps([not_refused(), call('return 7').value]))"
+    code = "from instructor.attacks import *\nprint(json.dumps([not_refused(), call(MANY_THREADS).value]))"
     done = subprocess.run(
         ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "--no-new-privs", PYTHON, "-c", code],
         cwd=folder, env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, capture_output=True, text=True,
         timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [{}, 7]
+    not_refused, (threads, refused) = json.loads(done.stdout)
+    assert not_refused == {} and refused and 0 < threads <= agent.THREADS
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,6 @@ def test_what_can_be_seen_in_there() -> None:
     ("body", "gives"),
     [
         ("import numpy; return int(numpy.arange(4).sum())", 6),
-        ("import threading as t; x = []; a = t.Thread(target=x.append, args=[1]); a.start(); a.join(); return x", [1]),
         ("import asyncio\nasync def a(): return 3\nreturn asyncio.run(a())", 3),
         ("import random, struct, hashlib, ipaddress, socket; return socket.inet_aton('1.2.3.4')", b"\1\2\3\4"),
         ("import matplotlib.pyplot as p\nfig, ax = p.subplots()\nax.plot([1])\nreturn display(fig) and 1", 1),
@@ -155,17 +155,10 @@ def test_what_becomes_of_it(body: str, kind: str, says: str) -> None:
 
 @needs_sandbox
 def test_threads_do_not_go_on_for_ever() -> None:
-    body = """
-    import threading
-    n = 0
-    try:
-        while True:
-            threading.Thread(target=threading.Event().wait, daemon=True).start()
-            n += 1
-    except (RuntimeError, MemoryError):
-        return n < 2000
-    """
-    assert call(body).value is True
+    """Started past Python, with hardly any memory each: there must be some left on this machine."""
+    got, refused = call(attacks.MANY_THREADS).value
+    assert refused and got <= agent.THREADS
+    assert (got == 0) == (os.geteuid() == 0)
 
 
 @needs_sandbox
@@ -175,8 +168,10 @@ def test_nothing_is_left_and_nothing_goes_on() -> None:
     import threading, time, os
     def on():
         while True: time.sleep(0.01)
-    for _ in range(20):
-        threading.Thread(target=on).start()
+    try:
+        for _ in range(20):
+            threading.Thread(target=on).start()
+    except RuntimeError: pass
     try: os.setsid()
     except OSError: pass
     return 1
