@@ -168,7 +168,7 @@ class Search:
         elif problem:
             self.credit_left -= self.exercise.broken(pickle.loads(key), outcome, problem)
         if outcome.kind in ENDINGS and problem:
-            self.hangs_left -= 1
+            self.hangs_left -= 1 if outcome.busy else 4  # one that only waits takes far longer by the clock
             if outcome.kind == "hung" and self.hung is None:
                 self.hung = Counterexample(pickle.loads(key), outcome, problem)
                 sandbox.call_limit = min(sandbox.call_limit, HANG_LIMIT)
