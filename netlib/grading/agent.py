@@ -85,7 +85,10 @@ def settle_in() -> tuple[int, int]:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+    before = 2
+    for descriptor in (*sorted((requests, replies)), 1 << 16):  # what was left open in the process that started this
+        os.closerange(before + 1, descriptor)
+        before = descriptor
     limits = {
         "RLIMIT_AS": ADDRESS_SPACE, "RLIMIT_CPU": CPU, "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": FILES, "RLIMIT_CORE": 0,
         "RLIMIT_NPROC": THREADS, "RLIMIT_MSGQUEUE": 0, "RLIMIT_MEMLOCK": 0,

@@ -35,7 +35,8 @@ class Machine:
 
 words = str.split
 ALLOWED = words("""
-    read write close fstat lseek mmap mprotect munmap brk mremap madvise readv writev pread64 pwrite64 preadv pwritev
+    read write close close_range fstat lseek mmap mprotect munmap brk mremap madvise
+    readv writev pread64 pwrite64 preadv pwritev
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack restart_syscall
     openat newfstatat statx faccessat faccessat2 readlinkat getdents64 getcwd fcntl dup dup3 ioctl pipe2
     statfs fstatfs chdir fchdir umask fadvise64
@@ -100,7 +101,7 @@ X86_64 = Machine(0xC000003E, {
     "process_vm_writev": 311, "finit_module": 313, "renameat2": 316, "getrandom": 318, "memfd_create": 319,
     "bpf": 321, "execveat": 322, "userfaultfd": 323, "membarrier": 324, "statx": 332, "rseq": 334,
     "pidfd_send_signal": 424, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
-    "pidfd_open": 434, "clone3": 435, "faccessat2": 439,
+    "pidfd_open": 434, "clone3": 435, "close_range": 436, "faccessat2": 439,
 })  # fmt: skip
 AARCH64 = Machine(0xC00000B7, {
     "getcwd": 17, "eventfd2": 19, "epoll_create1": 20, "epoll_ctl": 21, "epoll_pwait": 22, "dup": 23, "dup3": 24,
@@ -132,7 +133,7 @@ AARCH64 = Machine(0xC00000B7, {
     "setns": 268, "process_vm_readv": 270, "process_vm_writev": 271, "finit_module": 273, "renameat2": 276,
     "getrandom": 278, "memfd_create": 279, "bpf": 280, "execveat": 281, "userfaultfd": 282, "membarrier": 283,
     "statx": 291, "rseq": 293, "pidfd_send_signal": 424, "io_uring_setup": 425, "io_uring_enter": 426,
-    "io_uring_register": 427, "pidfd_open": 434, "clone3": 435, "faccessat2": 439,
+    "io_uring_register": 427, "pidfd_open": 434, "clone3": 435, "close_range": 436, "faccessat2": 439,
 })  # fmt: skip
 MACHINES = {"x86_64": X86_64, "aarch64": AARCH64}
 

@@ -109,6 +109,23 @@ def test_what_can_be_seen_in_there() -> None:
 
 
 @needs_sandbox
+@pytest.mark.parametrize("unsafe", [False, True])
+def test_no_open_file_of_the_instructors_goes_along(unsafe: bool) -> None:
+    body = """
+    import os
+    there = []
+    for descriptor in range(200):
+        try: there.append(os.fstat(descriptor) and descriptor)
+        except OSError: pass
+    return len(there)
+    """
+    with open(__file__) as secret:
+        os.set_inheritable(secret.fileno(), True)
+        with Sandbox(sandboxed(body, unsafe=unsafe), 5.0) as sandbox:
+            assert sandbox.call(pickle.dumps(())).value == 5  # three that lead nowhere, and the two pipes
+
+
+@needs_sandbox
 @pytest.mark.parametrize(
     ("body", "gives"),
     [
