@@ -15,3 +15,9 @@ def forked(monkeypatch):
 
     monkeypatch.setattr(os, "fork", recording)
     return pids
+
+
+@pytest.fixture(autouse=True)
+def desk(tmp_path_factory, monkeypatch):
+    """A folder to work in: `check` saves the packets of a counterexample in the one where it is."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("desk"))

@@ -30,7 +30,7 @@ def scenario(number, run, *, inputs=SMALL, **more):
 
 def both_ways(number, answer):
     """The report of a notebook's check, which has to be that of a process that was started otherwise."""
-    forked = check(number, answer)
+    forked = examine(exercise(number), answer, CHECK_SEED)
     started = examine(exercise(number), None, CHECK_SEED, starter=Announcing(number, answer))
     assert repr(forked) == repr(started)
     return forked
