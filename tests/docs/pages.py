@@ -25,7 +25,7 @@ from pathlib import Path
 from shutil import copy2, copytree, ignore_patterns
 
 ROOT = Path(__file__).parents[2]
-SHOWN = ("console", "mermaid")
+SHOWN = ("console",)
 ORDERS = [
     ("write", re.compile(r"[Ww]rite `([^`]+)`:\s*\Z")),
     ("append", re.compile(r"[Aa]dd to the end of `([^`]+)`:\s*\Z")),
