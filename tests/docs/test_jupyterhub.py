@@ -72,8 +72,11 @@ def test_the_hubs_configuration_names_what_exists() -> None:
 def test_nbgraders_configuration_names_what_exists() -> None:
     kinds = [*NbGraderApp().all_configurable_classes(), Exchange]
     there = {kind.__name__: kind.class_trait_names(config=True) for kind in kinds}
-    for owner, option in options(SHARED):
-        assert option in there[owner], f"nbgrader has no {owner}.{option}"
+    text = PAGE.read_text("utf-8") + (pages.ROOT / "docs" / "instructors.md").read_text("utf-8")
+    named = set(re.findall(r"\bc\.([A-Z]\w+)\.(\w+)", text.replace(HUB, "")))
+    assert options(SHARED) <= named
+    for owner, option in named:
+        assert owner == "DockerSpawner" or option in there[owner], f"nbgrader has no {owner}.{option}"
     ours = load((pages.ROOT / "nbgrader_config.py").read_text("utf-8").replace("__file__", repr(__file__)))
     assert load(SHARED).CourseDirectory.course_id == ours.CourseDirectory.course_id
 
