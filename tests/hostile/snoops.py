@@ -127,7 +127,7 @@ def hidden_tests_in_history(desk: Desk) -> None:
 import sys, glob
 frame = sys._getframe()
 while frame:
-    FOUND += [str(value)[:200] for value in frame.f_locals.values() if "HIDDEN TESTS" in str(value)[:2000]]
+    FOUND += [str(value)[:200] for value in frame.f_locals.values() if "BEGIN " + "HIDDEN" in str(value)[:2000]]
     frame = frame.f_back
 """,
     )
@@ -139,10 +139,10 @@ def internet_checksum(data):
     frame, found = sys._getframe(), []
     while frame:
         for name, value in [*frame.f_locals.items(), *frame.f_globals.items()]:
-            if name in ("expected", "reference", "raw_cell", "seed", "exercise") or name == "In":
+            if name.strip("_") in ("expected", "reference", "seed") or name == "In":
                 found.append((name, str(value)[:200]))
         frame = frame.f_back
-    found = [item for item in found if "grade(" in item[1] or item[0] in ("expected", "reference", "seed")]
+    found = [item for item in found if "grade(" in item[1] or item[0] != "In"]
     if found:
         raise RuntimeError(tell(found))
     return 0

@@ -33,6 +33,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graded]:
 def test_the_class_is_graded_to_its_end(graded: Graded) -> None:
     assert graded.returned == 0, graded.said[-3000:]
     assert {*HONEST, *HOSTILE, "other_one"} == {*graded.records}, graded.said[-3000:]
+    assert "Traceback" not in graded.said  # of nobody: also not of those that start the workers
     assert graded.world.victim.poll() is None
 
 
@@ -64,6 +65,8 @@ def test_every_exercise_of_every_submission_has_its_points_from_the_release(grad
 @pytest.mark.parametrize("name", HOSTILE)
 def test_nothing_was_told(graded: Graded, name: str) -> None:
     assert graded.world.told(name) == []
+    if ATTACKS[name].kind != "reads":
+        return  # the others may say what they like
     record = json.dumps(graded.records[name]["verdicts"]) + json.dumps(graded.records[name]["look"])
     assert MARK + name not in record
     for page in graded.pages(name):
@@ -87,7 +90,7 @@ def test_nothing_was_changed(graded: Graded) -> None:
     assert [path for path in graded.added if ".ipython" in path or ".bashrc" in path] == []
     for path, text in texts(graded.world.home):
         assert "changed by" not in text, path
-    planted = [path for path in graded.world.course.rglob("*") if "planted" in path.name or path.is_symlink()]
+    planted = [path for path in graded.world.course.rglob("*") if path.name.startswith("planted") or path.is_symlink()]
     assert planted == []
 
 
@@ -130,7 +133,7 @@ def test_pages_do_nothing_that_a_student_wants(graded: Graded, name: str) -> Non
 def test_pages_show_no_hidden_test(graded: Graded) -> None:
     for student in graded.records:
         for page in graded.pages(student):
-            assert "HIDDEN TESTS" not in page.read_text("utf-8"), student
+            assert "### BEGIN HIDDEN" not in page.read_text("utf-8"), student
 
 
 def test_terminals_and_tables_get_plain_text(graded: Graded) -> None:
