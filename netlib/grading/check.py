@@ -12,7 +12,7 @@ from netlib.grading.exercise import Exercise
 from netlib.grading.outcome import Outcome
 from netlib.grading.registry import exercise as find_exercise
 from netlib.grading.report import Report, points
-from netlib.grading.sandbox import Starter
+from netlib.grading.sandbox import Sandbox, Starter
 from netlib.grading.search import Counterexample, Decided, Search
 from netlib.grading.signals import CheckFailed
 from netlib.grading.story import Part, Teller, pcap_of, tell
@@ -61,10 +61,12 @@ def grade(number: str, answer: Any) -> int | None:
     raise CheckFailed(report.message)
 
 
-def examine(exercise: Exercise, answer: Any, seed: int, shrink: bool = True, starter: Starter | None = None) -> Report:
+def examine(
+    exercise: Exercise, answer: Any, seed: int, shrink: bool = True, starter: Starter | Sandbox | None = None
+) -> Report:
     """The report on an answer.  Without `shrink`, the first counterexample is good enough, and no story is told.
 
-    With a `starter`, its processes have the answer, and `answer` is not looked at.
+    With a `starter`, or a sandbox that it has filled, the answer is there, and `answer` is not looked at.
     """
     objection = exercise.objection(answer) if starter is None else ""
     if objection:
@@ -95,16 +97,17 @@ def examine_graded(exercise: Exercise, starter: Starter, seed: int) -> Report:
 
     Whatever it shows comes from the seed that `check` uses in the notebook, or from others that are no secret.
     """
-    report = examine(exercise, None, CHECK_SEED, starter=starter)
-    if not report.earned:
-        return report
-    graded = examine(exercise, None, seed, shrink=False, starter=starter)
-    if report.ok and not graded.ok:
-        for public in range(CHECK_SEED + 1, CHECK_SEED + 1 + PUBLIC_SEEDS):
-            told = examine(exercise, None, public, starter=starter)
-            if not told.ok:
-                return with_others(told, exercise, graded)
-    return with_others(report, exercise, graded)
+    with Sandbox(starter, exercise.call_limit) as sandbox:  # one for all of it: to start a process takes time
+        report = examine(exercise, None, CHECK_SEED, starter=sandbox)
+        if not report.earned:
+            return report
+        graded = examine(exercise, None, seed, shrink=False, starter=sandbox)
+        if report.ok and not graded.ok:
+            for public in range(CHECK_SEED + 1, CHECK_SEED + 1 + PUBLIC_SEEDS):
+                told = examine(exercise, None, public, starter=sandbox)
+                if not told.ok:
+                    return with_others(told, exercise, graded)
+        return with_others(report, exercise, graded)
 
 
 def with_others(report: Report, exercise: Exercise, graded: Report) -> Report:

@@ -114,12 +114,16 @@ class Sandbox:
 
     def __init__(self, starter: Starter, call_limit: float = 2.0) -> None:
         self.starter = starter
+        self.process: Started | None = None
+        self.trouble: Outcome | None = None  # why there is nothing to call
+        self.begin(call_limit)
+
+    def begin(self, call_limit: float) -> None:
+        """Count anew, for another search."""
         self.call_limit = call_limit
         self.spent = 0.0  # CPU seconds in calls
         self.waited = 0.0  # seconds in calls
         self.received = 0  # bytes of answers
-        self.process: Started | None = None
-        self.trouble: Outcome | None = None  # why there is nothing to call
 
     def __enter__(self) -> "Sandbox":
         return self

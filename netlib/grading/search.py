@@ -54,14 +54,16 @@ class Search:
     """One search: `run` gives the smallest counterexample, or None; `pinned` and `random` count the cases tried.
 
     Raises `Decided`.  Without `shrink` the first counterexample is good enough.  With a `starter`, its processes have
-    the answer, and `student` is not looked at; without one, this process is forked.
+    the answer, and `student` is not looked at; a sandbox that has started one is used and left open.  Without either,
+    this process is forked.
     """
 
     def __init__(
-        self, exercise: Exercise, student: Any, seed: int, shrink: bool = True, starter: Starter | None = None
+        self, exercise: Exercise, student: Any, seed: int, shrink: bool = True, starter: Starter | Sandbox | None = None
     ) -> None:
         self.exercise = exercise
-        self.starter = starter or forked(exercise, student)
+        self.shared = starter if isinstance(starter, Sandbox) else None
+        self.starter = starter.starter if isinstance(starter, Sandbox) else starter or forked(exercise, student)
         self.seed = seed
         self.shrink = shrink
         self.pinned = 0
@@ -80,7 +82,9 @@ class Search:
         return Sandbox(self.starter, self.exercise.call_limit)
 
     def run(self) -> Counterexample | None:
-        with self.sandbox() as sandbox:
+        if self.shared:
+            self.shared.begin(self.exercise.call_limit)
+        with contextlib.nullcontext(self.shared) if self.shared else self.sandbox() as sandbox:
             pinned = self.try_pinned(sandbox)
             if pinned is None or self.shrink or self.credit_left:
                 with contextlib.suppress(OutOfTime):

@@ -189,7 +189,8 @@ def alike(one: Cell, other: Cell) -> bool:
     texts = text_of(one)[:COMPARED], text_of(other)[:COMPARED]
     if one["cell_type"] != other["cell_type"] or grade_id_of(one) or grade_id_of(other):
         return False
-    compared = difflib.SequenceMatcher(None, *map(str.splitlines, texts))  # by lines: letters would take long
+    left, right = map(str.splitlines, texts)  # by lines: letters would take long
+    compared = difflib.SequenceMatcher(None, left, right)
     return compared.ratio() >= ALIKE
 
 

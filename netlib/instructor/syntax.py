@@ -55,7 +55,7 @@ def plain_python(source: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
-        rewritten = TransformerManager().transform_cell(source)
+        rewritten = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
     except Exception:  # whatever it is in a text that isn't Python
         return "\n" * lines + source
     return "\n" * lines + timed_lines(rewritten).rstrip("\n")

@@ -1,7 +1,8 @@
 """`netlib grade` beside stock `nbgrader autograde`: the same submissions, the same machine, one after the other.
 
 Stock nbgrader runs each notebook from top to bottom, with the hidden tests in it and without a sandbox.  Its settings
-are nbgrader's own, but for the folders and the two steps that write the release.
+are nbgrader's own, but for the folders, a longer time limit and the two steps that write the release; its steps are
+named here because this environment has a file that makes stock nbgrader refuse to run students' code.
 """
 
 import csv
@@ -21,6 +22,7 @@ from .measure import Result
 CHAPTER = "05-ip-packet"
 STUDENTS = 30
 STOCK = """
+from nbgrader import preprocessors as steps
 from netlib.authoring.release import NOT_RELEASED, STEPS
 c = get_config()
 c.CourseDirectory.root = {root!r}
@@ -30,6 +32,11 @@ c.CourseDirectory.ignore = NOT_RELEASED
 c.ClearSolutions.enforce_metadata = True
 c.GenerateAssignment.preprocessors = STEPS
 c.Execute.timeout = 60
+c.Autograde.sanitize_preprocessors = [
+    steps.ClearOutput, steps.DeduplicateIds, steps.OverwriteKernelspec, steps.OverwriteCells, steps.CheckCellMetadata]
+c.Autograde.autograde_preprocessors = [
+    steps.Execute, steps.IgnorePattern, "nbconvert.preprocessors.ClearMetadataPreprocessor", steps.LimitOutput,
+    steps.SaveAutoGrades, steps.AssignLatePenalties, steps.CheckCellMetadata]
 """
 
 
@@ -66,8 +73,10 @@ def seconds(chapter: Chapter, *command: str) -> float:
 
 def run(chapter: Chapter, command: str, *words: str) -> None:
     """Run a program of this environment in the course's folder."""
-    program = Path(sys.executable).parent / command
-    done = subprocess.run([program, *words], cwd=chapter.root, capture_output=True, text=True, errors="replace")
+    programs = Path(sys.executable).parent
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    line = [programs / command, *words]
+    done = subprocess.run(line, cwd=chapter.root, env=environment, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise RuntimeError(f"{command} {' '.join(words)} failed: {done.stderr[-2000:]}")
 
