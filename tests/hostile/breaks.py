@@ -107,16 +107,16 @@ def sources_that_no_parser_likes(desk: Desk) -> None:
     """
     desk.solve("5.1", "5.4")
     for source in (
-        "(" * 50_000, "-" * 200_000 + "1", "x = " + "[" * 150 + "]" * 150, "a" + ".b" * 100_000, "1 +" * 100_000 + "1",
+        "(" * 5_000, "-" * 20_000 + "1", "x = " + "[" * 150 + "]" * 150, "a" + ".b" * 5_000, "1 +" * 10_000 + "1",
         "x = '''" + "\\" * 9999, "\f\x0c\x1a\x00", "if 1:\n" + "".join(" " * n + "if 1:\n" for n in range(1, 200)),
-        "f'" + "{f'" * 200, "%" * 100_000, "!" * 10_000, "?" * 10_000, "%%bash\nrm -rf @DROP@/nothing", "%run @SECRET@",
-        "x = 1\r\ry = 2\r", "lambda: " * 5_000 + "1", "not " * 50_000 + "1", "\\\n" * 50_000 + "1",
+        "f'" + "{f'" * 200, "%" * 10_000, "!" * 10_000, "?" * 10_000, "%%bash\nrm -rf @DROP@/nothing", "%run @SECRET@",
+        "x = 1\r\ry = 2\r", "lambda: " * 5_000 + "1", "not " * 10_000 + "1", "\\\n" * 50_000 + "1",
         "# -*- coding: utf-16 -*-\nx = 1", "# -*- coding: no-such-thing -*-\nx = 1", "def f():\n\tif 1:\n        x\n\ty",
         "class " * 1000, "@" * 10_000, "async " * 5000, "x" * 1_000_000, "{" * 90 + "}" * 90, "9" * 5000, "1_" * 9000,
-        "%timeit " * 3000, "a = b = " * 20_000 + "1", "*" * 5000 + "x", "a\n" * 100_000,
+        "%timeit " * 3000, "a = b = " * 10_000 + "1", "*" * 5000 + "x", "a\n" * 100_000,
     ):  # fmt: skip
         desk.add(source, before="exercise-5-2")
-    desk.answer("5.6", "class Reassembler:\n    x = " + "-" * 100_000 + "1\n")
+    desk.answer("5.6", "class Reassembler:\n    x = " + "-" * 20_000 + "1\n")
 
 
 @attack("breaks", earned=2)
