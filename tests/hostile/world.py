@@ -96,7 +96,7 @@ class World:
         shutil.copy(ROOT / "nbgrader_config.py", self.course)
         self.listeners = listeners or Listeners(folder, self.token)
         # by a name that cannot be taken for another's: the process that attacks may kill
-        self.victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", self.token])
+        self.victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", self.token])
         other = self.course / "submitted" / "other_one" / chapter / f"{chapter}.ipynb"
         self.places = {
             "SECRET": str(self.secret), "COURSE": str(self.course), "HOME": str(self.home), "DROP": str(self.drop),
