@@ -119,6 +119,9 @@ def cut(without: list[str], allowing: list[str]) -> None:
     for builtin, name in list(guard.builtins.values()):
         if builtin is not sys.setprofile:
             replace(builtin, stand_in_for(name))
+    for one in (guard, guard.permitted):
+        if one is not None:  # it is in a cycle, so it would stay for a while, with the code that was cut
+            vars(one).clear()
 
 
 def is_there(name: str) -> bool:

@@ -104,7 +104,8 @@ def examine_graded(exercise: Exercise, starter: Starter, seed: int) -> Report:
         graded = examine(exercise, None, seed, shrink=False, starter=sandbox)
         if report.ok and not graded.ok:
             for public in range(CHECK_SEED + 1, CHECK_SEED + 1 + PUBLIC_SEEDS):
-                told = examine(exercise, None, public, starter=sandbox)
+                # in a process of its own: the one before has seen inputs of which nothing is to be told
+                told = examine(exercise, None, public, starter=starter)
                 if not told.ok:
                     return with_others(told, exercise, graded)
         return with_others(report, exercise, graded)
@@ -114,8 +115,11 @@ def with_others(report: Report, exercise: Exercise, graded: Report) -> Report:
     """`report` with no more points than an answer has earned on other inputs, of which nothing is said."""
     if graded.ok:
         return report
-    if graded.cause == "delegated" or graded.status == "waiting":
-        return graded
+    # what its process says of these inputs, it may have said to tell them: nothing of that is shown
+    if graded.cause == "delegated":
+        return failed(exercise, "delegated", "your answer called what it should build; write it yourself")
+    if graded.status == "waiting":
+        return Report(exercise.number, exercise.name, "waiting", waiting_message(exercise, ""))
     if report.ok:
         report = failed(exercise, "value", ELSEWHERE)
         return credited(report, exercise, set(graded.holds))

@@ -104,7 +104,10 @@ class Search:
             key = pickle.dumps(case)
             if found is None:
                 self.pinned += 1
-            problem = self.verdict(sandbox, key)
+            try:
+                problem = self.verdict(sandbox, key)
+            except OutOfTime:
+                break
             if problem and found is None:
                 found = Counterexample(case, self.observed[key], problem, label)
             if found and not self.credit_left:

@@ -27,7 +27,7 @@ LONGEST = 500_000  # characters of a cell
 TOTAL = 2_000_000  # characters of all cells that were added
 SHOWN = 8_000_000  # bytes of all outputs
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
-CONFLICT = re.compile(r"^<{7} .*^={7}$.*^>{7} ", re.MULTILINE | re.DOTALL)
+CONFLICT = [re.compile(mark, re.MULTILINE) for mark in (r"^<{7} ", r"^={7}$", r"^>{7} ")]
 STARTER = "the starter was put back"
 
 Data = dict[str, Any]
@@ -39,6 +39,17 @@ class Repaired:
 
     notebook: Data
     notes: list[str] = field(default_factory=list)
+
+
+def in_conflict(source: str) -> bool:
+    """Whether git's three marks stand in a source, in their order."""
+    at = 0
+    for mark in CONFLICT:
+        found = mark.search(source, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True
 
 
 def repair(released: Mapping[str, Any], submitted: Mapping[str, Any]) -> Repaired:
@@ -215,7 +226,7 @@ class Repair:
             )
         if at in self.moved:
             self.notes.append(f"{label} had been moved; it was put back to its place.")
-        if CONFLICT.search(cell["source"]):
+        if in_conflict(cell["source"]):
             self.notes.append(f"{label} holds a merge conflict of git, which is not Python.")
 
     def note_others(self) -> None:

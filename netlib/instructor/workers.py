@@ -190,9 +190,9 @@ def examined(task: Task, examine: Examine | None) -> str:
     started = time.monotonic()
     try:
         record = (examine or the_examiner())(task)
-    except NoSandbox:
+    except (NoSandbox, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
+    except BaseException as error:  # the checker's own signals among them: none ends the class
         record = zero(task, OUT_OF_MEMORY if isinstance(error, MemoryError) else f"the checker failed: {where(error)}")
     record.seconds = record.seconds or time.monotonic() - started
     return record.to_json()
@@ -212,7 +212,7 @@ def the_examiner() -> Examine:
     return examine
 
 
-def where(error: Exception) -> str:
+def where(error: BaseException) -> str:
     """An error in one line, with the place that raised it."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = "".join(f" ({Path(frame.filename).name}:{frame.lineno})" for frame in last)
