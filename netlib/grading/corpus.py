@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from netlib.grading.exercise import Exercise
+from netlib.grading.words import source
 
 CASES_KEPT = 5_000  # of one exercise, whose expected results are kept
 
@@ -23,6 +24,17 @@ CASES_KEPT = 5_000  # of one exercise, whose expected results are kept
 def corpus(exercise: Exercise, seed: int) -> tuple[bytes, ...]:
     """The random cases of an exercise, pickled, in their order; some may come more than once."""
     return generated(Same(exercise), seed)
+
+
+def by_weight(exercise: Exercise, seed: int) -> tuple[tuple[tuple[int, str], bytes], ...]:
+    """The same cases, each once, with its weight: the smallest comes first."""
+    return weighed(Same(exercise), seed)
+
+
+def weight(case: Any) -> tuple[int, str]:
+    """How much there is to read in a case."""
+    text = source(case)
+    return len(text), text
 
 
 def expected(exercise: Exercise, case: bytes) -> Any:
@@ -67,6 +79,11 @@ def generated(which: Same, seed: int) -> tuple[bytes, ...]:
         with contextlib.suppress(NoSuchExample):
             find(which.exercise, note, seed)
     return tuple(cases)
+
+
+@functools.lru_cache(maxsize=256)
+def weighed(which: Same, seed: int) -> tuple[tuple[tuple[int, str], bytes], ...]:
+    return tuple(sorted((weight(pickle.loads(key)), key) for key in set(generated(which, seed))))
 
 
 def find(exercise: Exercise, fails: Callable[[Any], bool], seed: int) -> None:

@@ -12,12 +12,11 @@ from typing import Any
 
 from netlib.grading.carry import carrier
 from netlib.grading.child import WALL
-from netlib.grading.corpus import corpus, expected, find
+from netlib.grading.corpus import by_weight, corpus, expected, find, weight
 from netlib.grading.exercise import Exercise, Problem
 from netlib.grading.outcome import Outcome
 from netlib.grading.remote import carry_out
 from netlib.grading.sandbox import Fork, Sandbox, Starter
-from netlib.grading.words import source
 
 SHRINKING = 4  # calls at most for each random input there is, to make a counterexample smaller
 HANGS = 12  # calls that do not come to an end, in one search: after each a new process is needed
@@ -143,13 +142,24 @@ class Search:
             return True
 
         # Shrinking takes one step at a time, and stops where no single step helps (an odd length stays odd).
-        # So look again, among smaller cases only, until a whole round finds none.
+        # So look whether a smaller one of the random inputs fails too, and go on from there, until none does.
         for turn in range(ROUNDS):
-            try:
+            with contextlib.suppress(NoSuchExample, HypothesisException):  # the latter: it does not do the same twice
                 find(self.exercise, fails, self.seed + turn)
-            except (NoSuchExample, HypothesisException):  # the latter: the function does not do the same twice
-                return
             bar = weight(self.best.case)
+            if not self.smaller(sandbox, bar):
+                return
+
+    def smaller(self, sandbox: Sandbox, bar: tuple[int, str]) -> bool:
+        """Whether one of the random inputs fails that is smaller than `bar`; the smallest is the best then."""
+        for size, key in by_weight(self.exercise, self.seed):
+            if size >= bar:
+                return False
+            problem = self.verdict(sandbox, key)
+            if problem:
+                self.best = Counterexample(pickle.loads(key), self.observed[key], problem)
+                return True
+        return False
 
     def verdict(self, sandbox: Sandbox, key: bytes) -> Problem | None:
         """What is wrong on this case; each case is carried out once."""
@@ -213,9 +223,3 @@ def forked(exercise: Exercise, student: Any) -> Fork:
         return exercise.attempt(exercise.wrap(guard, student), case)
 
     return Fork(carrier(exercise.carried, guard, student), guard, here)
-
-
-def weight(case: Any) -> tuple[int, str]:
-    """How much there is to read in a case."""
-    text = source(case)
-    return len(text), text
