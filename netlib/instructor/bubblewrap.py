@@ -39,7 +39,8 @@ from netlib.lab.netns import diagnosis
 
 PACKAGES = ("numpy", "numpy.libs", "simpy", "tqdm")  # what students' code may import besides Python's own
 LIBRARIES = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
-BOOT_LIMIT = 40.0  # seconds from the start until the answer is there
+BOOT_LIMIT = 40.0  # seconds from the start until the student's cells begin
+CELLS_LIMIT = 20.0  # seconds for these cells: longer than the process gives them itself
 FILTER = 9  # the descriptor on which bubblewrap reads the seccomp filter
 HIGH = 30  # descriptors from here on are in nobody's way
 BOOTSTRAP = """\
@@ -73,13 +74,17 @@ class NoSandbox(Exception):
 class Sandboxed:
     """Starts processes that hold the answer of one student's program to one exercise, each in a sandbox of its own.
 
-    With `unsafe`, they are ordinary processes, which can do whatever the user can who grades.
+    With `unsafe`, they are ordinary processes, which can do whatever the user can who grades.  The program's cells
+    have `cells_limit` seconds.
     """
 
-    def __init__(self, exercise: Exercise, program: Program, unsafe: bool = False) -> None:
+    def __init__(
+        self, exercise: Exercise, program: Program, unsafe: bool = False, cells_limit: float = CELLS_LIMIT
+    ) -> None:
         self.exercise = exercise
         self.program = program
         self.unsafe = unsafe
+        self.cells_limit = cells_limit
 
     def start(self) -> Started:
         """A new process.  Raises NoSandbox; what becomes of the student's code is said by the process itself."""
@@ -87,7 +92,9 @@ class Sandboxed:
         if why:
             raise NoSandbox(why)
         boot = cut.boot_package(self.exercise)
-        return launch([] if self.unsafe else wrapping(), package(boot, self.exercise, self.program))
+        started = launch([] if self.unsafe else wrapping(), package(boot, self.exercise, self.program))
+        started.boot_limit = self.cells_limit
+        return started
 
 
 def package(boot: bytes, exercise: Exercise, program: Program) -> bytes:
@@ -122,7 +129,7 @@ def launch(wrapping: Sequence[str], data: bytes) -> Started:
     finally:
         for descriptor in mine:
             os.close(descriptor)
-    started = Started(pid, requests, replies, announces=True, boot_limit=BOOT_LIMIT)
+    started = Started(pid, requests, replies, announces=True)
     try:
         with contextlib.suppress(BrokenPipeError):  # it has ended: what it has said tells why
             send(requests, f"{len(data):<16}".encode() + data)
@@ -284,7 +291,7 @@ def available() -> str:
     if not said:
         return ""
     forbidden = any(word in said.lower() for word in ("permission", "permitted", "namespace", "space left"))
-    reason = (diagnosis.forbidden_by() if forbidden else None) or "see docs/instructors.md"
+    reason = (diagnosis.forbidden_by() if forbidden else None) or "see docs/jupyterhub.md, The sandbox here"
     return f"bubblewrap can't make a sandbox here ({said}): {reason}"
 
 

@@ -17,16 +17,16 @@ import time
 from typing import Any
 
 from netlib.grading.check import examine_graded
-from netlib.grading.exercise import Exercise
 from netlib.grading.registry import exercise as find_exercise
 from netlib.grading.report import Report
-from netlib.instructor.bubblewrap import Sandboxed
+from netlib.instructor.bubblewrap import CELLS_LIMIT, Sandboxed
 from netlib.instructor.outputs import clean, verdict_outputs
 from netlib.instructor.program import Asked, asked, program
 from netlib.instructor.record import Record, Task, Verdict
 from netlib.instructor.repair import Repaired, repair
 from netlib.instructor.submission import Unreadable, read
 
+STUCK_LIMIT = 5.0  # seconds for the cells, once they have not come to an end: they won't the next time
 LOOK = {
     "died": "its process ended itself or was ended",
     "flood": "it printed without end",
@@ -34,6 +34,8 @@ LOOK = {
     "delegated": "it called what it should build",
 }
 """Kinds of failure after which an instructor should look."""
+untouched: dict[tuple[bytes, str, bool], Report] = {}
+"""The report on an exercise of which nothing has been changed: the same for all students."""
 
 
 def examine(task: Task) -> Record:
@@ -42,11 +44,17 @@ def examine(task: Task) -> Record:
     released = json.loads(task.released)
     repaired, look = repaired_notebook(task, released)
     record = Record(task.assignment, task.student, "", [], repaired.notes, look, task.unsafe)
+    readable, cells_limit = not look, CELLS_LIMIT
     for question in asked(released):
-        verdict = judge(question, repaired.notebook, released, task)
+        report = judge(question, repaired.notebook, released, task, cells_limit)
+        if report.cause == "hung" and not report.story:
+            cells_limit = STUCK_LIMIT
+        verdict = verdict_of(report, question)
         record.verdicts.append(verdict)
         if verdict.look:
             record.look.append(f"{verdict.number} {verdict.name}: {verdict.look}")
+    if readable and record.points < sum(verdict.of for verdict in record.verdicts):
+        record.look += repaired.notes  # perhaps it is the repair that cost points
     if task.unsafe:
         record.look.append("graded without a sandbox (--unsafe)")
     record.notebook = with_verdicts(repaired.notebook, record.verdicts)
@@ -65,16 +73,22 @@ def repaired_notebook(task: Task, released: dict[str, Any]) -> tuple[Repaired, l
         return Repaired(repair(released, released).notebook, [note]), [str(why)]
 
 
-def judge(question: Asked, notebook: dict[str, Any], released: dict[str, Any], task: Task) -> Verdict:
-    """The verdict on one exercise."""
-    exercise = find_exercise(question.number)
-    sandboxed = Sandboxed(exercise, program(notebook, released, question.grade_id), unsafe=task.unsafe)
-    return verdict_of(examine_graded(exercise, sandboxed, task.seed), exercise, question)
+def judge(
+    question: Asked, notebook: dict[str, Any], released: dict[str, Any], task: Task, cells_limit: float
+) -> Report:
+    """The report on one exercise."""
+    exercise, code = find_exercise(question.number), program(notebook, released, question.grade_id)
+    key = (task.released, question.number, task.unsafe)
+    if code != program(released, released, question.grade_id):
+        return examine_graded(exercise, Sandboxed(exercise, code, task.unsafe, cells_limit), task.seed)
+    if key not in untouched:
+        untouched[key] = examine_graded(exercise, Sandboxed(exercise, code, task.unsafe), task.seed)
+    return untouched[key]
 
 
-def verdict_of(report: Report, exercise: Exercise, question: Asked) -> Verdict:
+def verdict_of(report: Report, question: Asked) -> Verdict:
     """A report as a verdict: its points in the release's measure, its text without what a terminal would obey."""
-    of = question.points
+    exercise, of = find_exercise(question.number), question.points
     earned = of * report.points / exercise.points if exercise.points else 0.0
     return Verdict(
         number=exercise.number,

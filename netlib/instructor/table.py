@@ -121,7 +121,7 @@ def looks(records: Iterable[Record], also: Mapping[str, Sequence[str]] | None = 
     reasons = {record.student: list(record.look) for record in records}
     for student, why in (also or {}).items():
         reasons[student] = [*why, *reasons.get(student, [])]
-    return [line(f"{student}: {'; '.join(why)}") for student, why in sorted(reasons.items()) if why]
+    return [line(f"{student}: {'; '.join(dict.fromkeys(why))}") for student, why in sorted(reasons.items()) if why]
 
 
 def line(text: str, most: int = 300) -> str:
