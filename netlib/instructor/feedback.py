@@ -13,6 +13,7 @@ import binascii
 import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ TAGS = (
     *("summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var"),
 )
 PLAIN = {"text/plain", "image/png"}
+LONG = 8_000  # characters of a Markdown cell; a longer one, or one with so many tags, is shown as it is written:
+MARKS = 500  # what lays it out takes time that grows with the square of these
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?(?:END HIDDEN TESTS[^\n]*\n?|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -53,6 +56,8 @@ def safe_html(source: str) -> str:
 
     What is left out is shown as text.
     """
+    if len(source) > LONG or source.count("<") + source.count("\\") > MARKS:
+        return f"<pre>{escape(source)}</pre>"
     return str(cleaner().clean(markdown2html(source)))
 
 

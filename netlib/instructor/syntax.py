@@ -14,10 +14,12 @@ import functools
 import re
 
 LONGEST = 200_000  # characters of a cell that are looked at
-MAGICS = 100  # lines with magic that are rewritten: each takes a pass over the cell
+MAGICS = 100  # lines with magic that are rewritten: each takes a pass over the cell ...
+FEW = 5  # of these are always rewritten, more in ...
+WORK = 50_000  # ... so many characters in all passes
 RUNS_ITS_CELL = re.compile(r"\A(?:[ \t]*\n)*%%(?:time|capture|prun|debug)\b[^\n]*\n")
 PROMPT = re.compile(r"\A\s*(?:In \[\d+\]:|>>> )")
-MAGIC = re.compile(r"^[ \t]*(?:[%!?]|[^#\n]*=\s*[%!]|.*\?\s*$)", re.MULTILINE)
+MAGIC = re.compile(r"^[ \t]*(?:[%!?,;/]|[^#\n]*=\s*[%!]|.*\?\s*$)", re.MULTILINE)
 
 
 def parses(source: str) -> bool:
@@ -41,7 +43,7 @@ def stands_alone(source: str) -> bool:
     return True
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=400)  # as many cells as a notebook may have: each exercise asks anew
 def plain_python(source: str) -> str:
     """The cell as plain Python.  What can't be rewritten is returned as it is: it will be a SyntaxError."""
     if len(source) > LONGEST or (parses(source) and not PROMPT.match(source)):
@@ -50,7 +52,8 @@ def plain_python(source: str) -> str:
     while found := RUNS_ITS_CELL.match(source):
         head = found.group()
         source, lines = source[found.end() :], lines + head.count("\n")
-    if len(MAGIC.findall(source)) > MAGICS:
+    magics = len(MAGIC.findall(source))
+    if magics > MAGICS or (magics > FEW and magics * len(source) > WORK):
         return "\n" * lines + source
     from IPython.core.inputtransformer2 import TransformerManager
 

@@ -1,5 +1,16 @@
 """All attacks: importing their modules registers them."""
 
-from hostile import breaks, cheats, delegates, forgeries, machines, rearranged, shows, snoops, vandals
+from hostile import breaks, cheats, delegates, forgeries, machines, rearranged, round1, shows, snoops, vandals
 
-__all__ = ["breaks", "cheats", "delegates", "forgeries", "machines", "rearranged", "shows", "snoops", "vandals"]
+__all__ = [
+    "breaks",
+    "cheats",
+    "delegates",
+    "forgeries",
+    "machines",
+    "rearranged",
+    "round1",
+    "shows",
+    "snoops",
+    "vandals",
+]
