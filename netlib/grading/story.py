@@ -19,6 +19,8 @@ from netlib.grading.search import Counterexample
 from netlib.grading.words import brief, bytes_side_by_side, differences, indent, source, words
 from netlib.wire.pcap import write_pcap
 
+LONGEST = 20_000  # characters of a part
+
 
 @dataclass
 class Part:
@@ -53,6 +55,9 @@ def tell(exercise: Exercise, found: Counterexample, observed: dict[bytes, Outcom
         more = "\n... and more" if outcome.printed_more else ""
         parts.append(Part(f"Your {exercise.noun} printed", outcome.printed + more, "code"))
     parts.append(Part("To see it again", told.reproduce(found.case), "code"))
+    for part in parts:
+        if len(part.text) > LONGEST:  # lists in lists in lists: each is short
+            part.text = f"{part.text[:LONGEST]}\n... and more"
     return parts
 
 

@@ -165,3 +165,17 @@ def markdown_without_end(desk: Desk) -> None:
     )):  # fmt: skip
         cell = desk.add(source, before="exercise-5-1", cell_type="markdown", id=f"long-{n}")
         del cell["outputs"], cell["execution_count"]
+
+
+@attack("spends")
+def lists_in_lists(desk: Desk) -> None:
+    """A report shows the first twelve elements of a list, and of each list in it: together, megabytes on each page."""
+    desk.answer(
+        "5.2",
+        """
+def build_header(fields, n):
+    value = [bytes(range(17))] * 12
+    for _ in range(3): value = [value] * 12
+    return value
+""",
+    )

@@ -40,6 +40,7 @@ def test_it_gets_what_it_has_earned_and_tells_nothing(name: str) -> None:
     assert MARK + name not in record.to_json()
     assert "the checker failed" not in record.to_json()
     assert record.seconds < 200
+    assert all(len(verdict.text) < 200_000 for verdict in record.verdicts)
 
 
 def test_what_is_slow_on_pinned_inputs_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
