@@ -41,6 +41,8 @@ TAGS = (
 PLAIN = {"text/plain", "image/png"}
 LONG = 8_000  # characters of a Markdown cell; a longer one, or one with so many tags, is shown as it is written:
 MARKS = 500  # what lays it out takes time that grows with the square of these
+SHORT_CODE = 4_000  # characters of a code cell that is coloured with its magics: takes time by the square as well
+LONG_CODE = 50_000  # of one that isn't coloured at all
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?(?:END HIDDEN TESTS[^\n]*\n?|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -81,7 +83,10 @@ def is_allowed(tag: str, name: str, value: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def highlighted(source: str) -> str:
-    lexed: Any = Highlight2HTML(pygments_lexer="ipython3")  # type: ignore[no-untyped-call]
+    if len(source) > LONG_CODE:
+        return f'<div class="highlight"><pre>{escape(source)}</pre></div>'
+    lexer = "ipython3" if len(source) <= SHORT_CODE else "python3"
+    lexed: Any = Highlight2HTML(pygments_lexer=lexer)  # type: ignore[no-untyped-call]
     return str(lexed(source))
 
 

@@ -2,9 +2,9 @@
 
     for record in examine_all(tasks, workers=2): ...
 
-Every task gets its record.  A worker that dies or takes too long is replaced; its submission is tried once more, and
-then gets no points and a line for the instructor.  The students' code does not run in a worker but in a sandbox that
-the worker starts; a worker that ends takes its sandbox along.
+Every task gets its record.  A worker that dies or takes too long is replaced.  The submission of one that died is tried
+once more; then, or when its time is up, it gets no points and a line for the instructor.  The students' code does not
+run in a worker but in a sandbox that the worker starts; a worker that ends takes its sandbox along.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from netlib.instructor.zero import zero
 
 Examine = Callable[[Task], Record]
 
-DEADLINE = 600.0  # seconds for one submission, whatever its exercises' own limits add up to
+DEADLINE = 400.0  # seconds for one submission, whatever its exercises' own limits add up to
 MEMORY = 4 * 2**30  # bytes of address space for a worker: a notebook of 256 MB is read within this
 TRIES = 2
 OUT_OF_MEMORY = "grading it needs more memory than a worker has"
@@ -171,8 +171,8 @@ def outcome(future: Future[str], task: Task, failures: Counter[str], deadline: f
     """The record that a worker made; None if it shall be tried again.  Raises what ends the whole batch."""
     try:
         return named(future.result(), task)
-    except TimeoutError:
-        why = f"grading it took longer than {deadline:g} s, {TRIES} times"
+    except TimeoutError:  # a second try would hold up the class as long again
+        return zero(task, f"grading it took longer than {deadline:g} s")
     except ProcessExpired as error:
         why = f"the workers that graded it ended {TRIES} times (exit status {error.exitcode})"
     except MemoryError:

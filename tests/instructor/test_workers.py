@@ -55,7 +55,7 @@ def test_a_worker_that_was_killed_by_chance_costs_nobody_anything(tmp_path: Path
 
 def test_a_submission_that_takes_too_long_is_ended() -> None:
     records = graded(task("slow", b"hang"), task("a", b"4"), task("b", b"4"), deadline=1.0)
-    assert records["slow"].look == ["grading it took longer than 1 s, 2 times"]
+    assert records["slow"].look == ["grading it took longer than 1 s"]
     assert records["a"].points == records["b"].points == 4
 
 
