@@ -41,6 +41,7 @@ TAGS = (
 PLAIN = {"text/plain", "image/png"}
 LONG = 8_000  # characters of a Markdown cell; a longer one, or one with so many tags, is shown as it is written:
 MARKS = 500  # what lays it out takes time that grows with the square of these
+ASKED = re.compile(r'check\("([^"]+)", *(\w+)')
 SHORT_CODE = 4_000  # characters of a code cell that is coloured with its magics: takes time by the square as well
 LONG_CODE = 50_000  # of one that isn't coloured at all
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?(?:END HIDDEN TESTS[^\n]*\n?|\Z)", re.DOTALL | re.MULTILINE)
@@ -96,14 +97,24 @@ def highlight(source: str, *_: Any, **__: Any) -> str:
 
 
 class PageExporter(HTMLExporter):
-    """nbconvert's exporter without its last step: it reads the whole page once more to give pictures a text."""
+    """nbconvert's exporter; the page's list of points names the exercises.
+
+    Without nbconvert's last step: it reads the whole page once more to give pictures a text.
+    """
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> Any:
         resources = self._init_resources(resources)  # type: ignore[no-untyped-call]
         of_type: Any = WidgetsDataTypeFilter
         this = of_type(notebook_metadata=self._nb_metadata, parent=self, resources=resources)
         self.register_filter("filter_data_type", this)  # type: ignore[no-untyped-call]
-        return super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
+        page, resources = super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
+        for cell in filter(is_judged, nb.cells):
+            grade_id = escape(cell.metadata.nbgrader.grade_id)
+            asked = ASKED.search(cell.source)
+            if asked:
+                link = f'<a href="#{grade_id}">'
+                page = page.replace(f"{link}Test cell</a>", f"{link}{' '.join(map(escape, asked.groups()))}</a>", 1)
+        return page, resources
 
 
 class Harmless(NbGraderPreprocessor):  # type: ignore[misc]

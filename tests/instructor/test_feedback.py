@@ -128,6 +128,11 @@ def test_the_page_has_story_points_and_comment_but_nothing_that_acts(root: Path)
     assert "HIDDEN" not in found
 
 
+def test_the_list_of_points_names_the_exercises(root: Path) -> None:
+    found = page(root, books.record("ada"))
+    assert ">5.1 internet_checksum</a> (Score:" in found and "Test cell" not in found
+
+
 def test_an_exchange_lies_beside_the_page_and_in_it(root: Path) -> None:
     record = books.record("ada", 0.0)
     record.verdicts[2].pcap = b"\xd4\xc3\xb2\xa1 a capture"
