@@ -39,6 +39,9 @@ THREADS = 512
 CELL_CPU, CELL_WALL = 4.0, 8.0  # seconds for one cell
 CELLS_WALL = 12.0  # seconds for all cells
 MISSING_HERE = (NotWhileGraded, NotHere, ImportError, OSError, MemoryError)
+OF_THE_NOTEBOOK = ("get_ipython", "display", "help", "exit", "quit", "In", "Out", "_", "__", "___", "_i", "_ih", "_oh")
+"""Names that every notebook has.  A cell that uses one must not end there: what is below it may be the answer."""
+NO_THREADS, NO_HOME = ("can't start new thread",), ("Could not determine home directory.",)
 NAME = "the name goes here"
 called: list[str] = []
 """Names of what was called and isn't here, since the list was last emptied."""
@@ -201,7 +204,7 @@ class Cells:
         main = types.ModuleType("__main__")
         sys.modules["__main__"] = main
         namespace = vars(main)
-        namespace |= {"__builtins__": builtins, "get_ipython": Nothing, "display": Nothing}
+        namespace |= dict.fromkeys(OF_THE_NOTEBOOK, Nothing) | {"__builtins__": builtins, "__builtin__": builtins}
         for number in (signal.SIGALRM, signal.SIGPROF):
             signal.signal(number, self.too_long)
         before = os.times().elapsed
@@ -311,8 +314,12 @@ def where(frame: FrameType | None) -> dict[str, Any]:
 
 
 def is_our_own(error: BaseException) -> bool:
-    """Raised by a lab, say: an exception of netlib's for something that isn't there while an exercise is graded."""
-    return bool(getattr(error, "not_while_graded", False))
+    """Raised by a lab, say: an exception of netlib's for something that isn't there while an exercise is graded.
+
+    Or by Python, where there are no threads or no home.
+    """
+    told = error.args[:1] if isinstance(error, RuntimeError) else ()
+    return bool(getattr(error, "not_while_graded", False)) or told in (NO_THREADS, NO_HOME)
 
 
 def one_line(error: BaseException) -> str:

@@ -21,7 +21,10 @@ class Report:
     status = "passed"
     message = "not checked here"
     story = cause = ""
-    points = pinned = random = 0
+    points = of = pinned = random = 0
+    number = name = verdict = ""
+    holds: tuple[str, ...] = ()
+    pcap = None
 
     def __bool__(self) -> bool:
         return True

@@ -144,8 +144,12 @@ class Conversation:
 
     def one_exchange(self, data: bytes) -> dict[str, Any]:
         started = time.monotonic()
+        left = WALL * self.sandbox.call_limit - self.waited
+        if left <= 0:  # each of its answers came within the grace for one
+            self.sandbox.close()
+            raise self.ended(self.sandbox.overdue())
         try:
-            return self.sandbox.exchange(data, patience=max(0.0, WALL * self.sandbox.call_limit - self.waited))
+            return self.sandbox.exchange(data, patience=left)
         except Broken as broken:
             raise self.ended(broken.outcome) from None
         finally:

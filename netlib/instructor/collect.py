@@ -35,7 +35,7 @@ from netlib.instructor.archive import (
     why_not,
 )
 from netlib.instructor.layouts import Owner, is_handed_in, is_notebook, names, owners, stem
-from netlib.instructor.roster import Roster, student_id
+from netlib.instructor.roster import Roster, bounded, student_id
 
 NOT_COLLECTED = "not-collected.txt"
 TIMESTAMP = "timestamp.txt"
@@ -143,9 +143,9 @@ def enrolled(
         )
 
     def identify(identity: str, number: str) -> str:
-        return f"{identity} {number}" if known_as[identity] > 1 else identity
+        return bounded(f"{identity} {number}" if known_as[identity] > 1 else identity)
 
-    people = [(identify(*key), candidates[0].owner.name) for key, candidates in by_student.items()]
+    people = [(identify(*key), bounded(candidates[0].owner.name)) for key, candidates in by_student.items()]
     changed = roster.enroll(people)
     for student in sorted(changed):
         found.look.append(f"{student}: {shown(roster.names[student])} has this id because another student's is so near")

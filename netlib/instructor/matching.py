@@ -24,6 +24,8 @@ Cell = Mapping[str, Any]
 PIECES = 8  # copies of a cell that are looked at as parts of one
 ALIKE = 0.5
 COMPARED = 20_000  # characters
+DEFINITIONS = 1_000_000  # characters in which one exercise's answer is looked for: to read them takes long
+LIKENESS = 5_000  # pairs of cells that are compared line by line
 
 
 @dataclass(slots=True)
@@ -145,10 +147,12 @@ def by_text(released: Sequence[Cell], submitted: Sequence[Cell], found: Found) -
 def by_definition(exercise: Exercise, released: Sequence[Cell], submitted: Sequence[Cell], found: Found) -> None:
     """A solution cell that has lost its name, or stands merged in another cell."""
     owner = found.owner()
+    named = [at for at, cell in enumerate(submitted) if cell["cell_type"] == "code" and exercise.name in text_of(cell)]
+    sizes = itertools.accumulate(len(text_of(submitted[at])) for at in named)
     there = [
         at
-        for at, cell in enumerate(submitted)
-        if cell["cell_type"] == "code" and exercise.name in text_of(cell) and exercise.name in defined(text_of(cell))
+        for at, size in zip(named, sizes, strict=True)
+        if size <= DEFINITIONS and exercise.name in defined(text_of(submitted[at]))
     ]
     free = [at for at in there if at not in owner]
     if free:
@@ -163,11 +167,17 @@ def by_definition(exercise: Exercise, released: Sequence[Cell], submitted: Seque
 def by_likeness(released: Sequence[Cell], submitted: Sequence[Cell], found: Found) -> None:
     """Without ids, a changed cell is known by its place between two others and by being much like what was there."""
     ends = [(-1, -1), *ascending(found), (len(released), len(submitted))]
+    long, there = ([text_of(cell)[:COMPARED].count("\n") + 1 for cell in cells] for cells in (released, submitted))
+    left = LIKENESS  # a notebook may have thousands of cells: each with each takes hours
     for (ours, theirs), (next_ours, next_theirs) in itertools.pairwise(ends):
         at = theirs + 1
         for mine in range(ours + 1, next_ours):
             for candidate in range(at, next_theirs):
-                if mine not in found.cells and alike(released[mine], submitted[candidate]):
+                pair = released[mine], submitted[candidate]
+                if mine in found.cells or left <= 0 or not comparable(*pair, long[mine], there[candidate]):
+                    continue
+                left -= 1
+                if alike(*pair):
                     found.cells[mine] = [candidate]
                     at = candidate + 1
                     break
@@ -185,12 +195,16 @@ def ascending(found: Found) -> list[tuple[int, int]]:
     return chains[-1] if chains else []
 
 
-def alike(one: Cell, other: Cell) -> bool:
-    texts = text_of(one)[:COMPARED], text_of(other)[:COMPARED]
+def comparable(one: Cell, other: Cell, *lines: int) -> bool:
+    """Whether two cells of so many lines can be alike, as far as is seen at once."""
     if one["cell_type"] != other["cell_type"] or grade_id_of(one) or grade_id_of(other):
         return False
-    left, right = map(str.splitlines, texts)  # by lines: letters would take long
-    compared = difflib.SequenceMatcher(None, left, right)
+    return 2 * min(lines) >= ALIKE * sum(lines)
+
+
+def alike(one: Cell, other: Cell) -> bool:
+    left, right = (text_of(cell)[:COMPARED].splitlines() for cell in (one, other))
+    compared = difflib.SequenceMatcher(None, left, right)  # by lines: letters would take long
     return compared.ratio() >= ALIKE
 
 

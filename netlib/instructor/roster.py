@@ -8,6 +8,7 @@ stands for the same student in every assignment.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 import re
@@ -22,6 +23,7 @@ LETTERS = str.maketrans(
 )
 RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.I)  # no file name on Windows
 LONGEST = 60
+IDENTITY = 200  # characters of a platform's name for a student
 HEAD = ["student", "handed in as", "name"]
 FORMULA = tuple("=+-@\t\r'")  # what a spreadsheet would take for the beginning of a formula
 
@@ -72,6 +74,13 @@ class Roster:
             new = self.path.with_suffix(".new")
             new.write_text(text.getvalue(), "utf-8")
             os.replace(new, self.path)
+
+
+def bounded(identity: str) -> str:
+    """An identity that fits in a table: a name in an archive may have 65,535 characters, which no table reads."""
+    if len(identity) <= IDENTITY:
+        return identity
+    return f"{identity[:IDENTITY]} {hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def quoted(text: str) -> str:

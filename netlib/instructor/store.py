@@ -9,6 +9,7 @@ A record is written whole or not at all, so that grading can be ended at any mom
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import stat
@@ -19,6 +20,7 @@ from pathlib import Path
 from netlib.instructor.record import Record, Task
 
 MOST = 256 * 2**20  # bytes of a notebook
+LONGEST = 200  # bytes of a student's name in a file's name
 
 
 class StoreError(Exception):
@@ -72,6 +74,9 @@ class Store:
         return Task(self.assignment, student, submission, self.released, self.seed, unsafe, trouble)
 
     def path(self, student: str) -> Path:
+        name = os.fsencode(student)
+        if len(name) > LONGEST:  # a folder's name may be as long as a name can be, and leave no room for an ending
+            student = f"{student[:20]}-{hashlib.sha256(name).hexdigest()}"
         return self.records / f"{student}.json"
 
     def load(self, student: str, notebook: bool = True) -> Record | None:

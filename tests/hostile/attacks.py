@@ -1,6 +1,6 @@
 """All attacks: importing their modules registers them."""
 
-from hostile import breaks, cheats, delegates, forgeries, machines, rearranged, round1, shows, snoops, vandals
+from hostile import breaks, cheats, delegates, forgeries, machines, rearranged, round1, round2, shows, snoops, vandals
 
 __all__ = [
     "breaks",
@@ -10,6 +10,7 @@ __all__ = [
     "machines",
     "rearranged",
     "round1",
+    "round2",
     "shows",
     "snoops",
     "vandals",
