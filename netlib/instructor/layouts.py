@@ -32,6 +32,8 @@ BRIGHTSPACE = re.compile(
 ILIAS = re.compile(r"(?P<last>[^_]+)_(?P<first>[^_]+)_(?P<login>.+)_\d+", re.S)
 EXCHANGE = re.compile(r"(?P<name>[^+]+)\+(?P<assignment>[^+]+)\+(?P<stamp>[^+]+ UTC)(?:\+.*)?", re.S)
 
+PLATFORMS = [EXCHANGE, MOODLE, BRIGHTSPACE, BLACKBOARD]
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -58,8 +60,14 @@ def owners(files: Sequence[Member], assignment: str) -> list[Owner | None]:
     # these two look like many another name, so all of the class have to agree
     canvas = bool(alone) and not folders and all(CANVAS_ANONYMOUS.fullmatch(n) or CANVAS.fullmatch(n) for n in alone)
     ilias = bool(folders) and not alone and all(ILIAS.fullmatch(name) for name in folders)
+    # what a student has called his file, behind the platform's name for him, may look like another platform's
+    agreed = [pattern for pattern in PLATFORMS if all(map(pattern.fullmatch, folders | alone))] or PLATFORMS
+    platforms = [] if canvas and agreed is PLATFORMS else agreed
     title = common_title(name for name, _ in here)
-    return [owner(file, depth, assignment, canvas, ilias, title) if len(file.parts) > depth else None for file in files]
+    return [
+        owner(file, depth, assignment, platforms, canvas, ilias, title) if len(file.parts) > depth else None
+        for file in files
+    ]
 
 
 def depth_of_names(paths: Sequence[tuple[str, ...]], assignment: str) -> int:
@@ -92,18 +100,26 @@ def shared_start(sequences: Sequence[Sequence[str]]) -> int:
     return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
 
 
-def owner(file: Member, depth: int, assignment: str, canvas: bool, ilias: bool, title: int) -> Owner | None:
+def owner(
+    file: Member,
+    depth: int,
+    assignment: str,
+    platforms: Sequence[re.Pattern[str]],
+    canvas: bool,
+    ilias: bool,
+    title: int,
+) -> Owner | None:
     """Whose a file is, by the name at this depth."""
     name, last = file.parts[depth], file.name
     is_file = len(file.parts) == depth + 1 and not file.inner
-    if found := EXCHANGE.fullmatch(name):
+    if EXCHANGE in platforms and (found := EXCHANGE.fullmatch(name)):
         return Owner(found["name"], found["name"], last, when=parse(found["stamp"], "%Y-%m-%d %H:%M:%S.%f UTC"))
-    if found := MOODLE.fullmatch(name):
+    if MOODLE in platforms and (found := MOODLE.fullmatch(name)):
         return Owner(found["name"], found["name"], (is_file and found["rest"]) or last, found["number"])
-    if found := BRIGHTSPACE.fullmatch(name):
+    if BRIGHTSPACE in platforms and (found := BRIGHTSPACE.fullmatch(name)):
         when = parse_brightspace(found["stamp"])
         return Owner(found["name"], found["name"], (is_file and found["rest"]) or last, found["number"], when)
-    if found := BLACKBOARD.fullmatch(name):
+    if BLACKBOARD in platforms and (found := BLACKBOARD.fullmatch(name)):
         user = "_".join(found["name"].split("_")[title:])
         when = parse(found["stamp"], "%Y-%m-%d-%H-%M-%S")
         return Owner(user, user, (is_file and found["rest"]) or last, when=when)
@@ -132,7 +148,7 @@ def common_title(names: Iterable[str]) -> int:
 
 def distinctive(name: str) -> bool:
     """Does a platform name a student's folder or file like this, and nobody else?"""
-    return any(pattern.fullmatch(name) for pattern in (MOODLE, BLACKBOARD, BRIGHTSPACE, EXCHANGE))
+    return any(pattern.fullmatch(name) for pattern in PLATFORMS)
 
 
 def is_handed_in(name: str) -> bool:

@@ -18,7 +18,9 @@ from netlib.grading import exercise, sandbox
 from netlib.grading.check import CHECK_SEED, examine
 from netlib.grading.exercise import Scenario
 from netlib.instructor import bubblewrap, examiner
+from netlib.instructor.archive import Member
 from netlib.instructor.collect import collect
+from netlib.instructor.layouts import owners
 from netlib.instructor.program import asked
 from netlib.instructor.record import Record, Task
 from netlib.instructor.repair import repair
@@ -97,6 +99,28 @@ def test_nobody_is_called_what_no_table_can_hold(tmp_path: Path) -> None:
     assert len(first.students) == len(names)
     assert first.students == again.students
     assert len(Roster(tmp_path).ids) == len(names)
+
+
+@pytest.mark.parametrize("called", ["ada_attempt_2001-01-01-00-00-00_w", "9_assignsubmission_file_w", "x+y+2001 UTC+z"])
+@pytest.mark.parametrize(
+    ("platform", "students"),
+    [
+        ("{name}_31{number}_20{number}_{file}.ipynb", ["ada_311", "eve_312"]),
+        ("{name}_31{number}_assignsubmission_file_{file}.ipynb", ["ada", "eve"]),
+        ("Lab 5_{name}_attempt_2026-03-29-12-05-0{number}_{file}.ipynb", ["ada", "eve"]),
+        ("13{number}-8 - {name} - Mar 29, 2026 1205 PM - {file}.ipynb", ["ada", "eve"]),
+    ],
+    ids=["canvas", "moodle", "blackboard", "brightspace"],
+)
+def test_a_files_name_makes_nobody_somebody_else(platform: str, students: list[str], called: str) -> None:
+    """What one platform puts behind a student's name is what another puts before it: Eve's file was Ada's, of 2001."""
+    names = [
+        platform.format(name=name, number=number, file=file)
+        for number, (name, file) in enumerate([("ada", "w"), ("eve", called)], 1)
+    ]
+    found = owners([Member((name,), None) for name in names], CHAPTER)
+    assert [one.identity for one in found if one] == students
+    assert all(one.when is None or one.when.year == 2026 for one in found if one)
 
 
 @pytest.mark.parametrize("student", ["x" * 255, "\U0001d400" * 62, "ada"])
