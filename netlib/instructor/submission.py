@@ -217,6 +217,7 @@ def language_of(metadata: Any) -> str:
             if isinstance(found, str) and found.strip():
                 known = found.strip().lower()
                 is_python = known.startswith(PYTHON) or "python" in known
-                printable = "".join(letter for letter in found.strip() if letter.isprintable())
-                return "" if is_python else printable[:40]
+                # told in a table, which some spreadsheets part at semicolons: there a formula could begin
+                told = "".join(letter for letter in found if letter.isprintable() and letter not in ';,=@"|')
+                return "" if is_python else told.strip()[:40] or "unknown"
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -27,6 +28,7 @@ from netlib.instructor.repair import repair
 from netlib.instructor.roster import Roster
 from netlib.instructor.store import Store
 from netlib.instructor.submission import read
+from netlib.instructor.table import scores_csv
 
 CHAPTER = "05-ip-packet"
 needs_a_sandbox = pytest.mark.skipif(bool(bubblewrap.available()), reason=bubblewrap.available())
@@ -138,6 +140,15 @@ def test_a_folder_with_a_long_name_does_not_shadow_another(tmp_path: Path) -> No
     long = "x" * 255
     taken = store.path(long).stem  # a student may be called that
     assert store.path(taken).stem == taken and store.load(long) is None
+
+
+def test_a_kernels_name_is_no_formula() -> None:
+    """Where a spreadsheet parts its cells at semicolons, the note on the kernel held a cell of the student's."""
+    notebook = {"cells": [], "metadata": {"language_info": {"name": ';=HYPERLINK("http://evil";A1);'}}}
+    released = json.loads((ROOT / "course" / CHAPTER / f"{CHAPTER}.ipynb").read_text("utf-8"))
+    notes = repair(released, read(json.dumps(notebook).encode())).notes
+    assert "HYPERLINK" in notes[0]
+    assert not re.search(r"[;,\t\"]\s*[=+@-]", scores_csv([Record(CHAPTER, "ada", "", [], look=notes)]))
 
 
 def cells(kind: str, count: int, source: str) -> list[dict[str, Any]]:
