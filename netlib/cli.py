@@ -10,7 +10,6 @@ works without the extras that others need.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -54,12 +53,10 @@ def callback() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say what labs (and grading) can do on this machine, what they can't, and the fix."""
+    """Say what labs can do on this machine, what they can't, and the fix."""
     lab = importlib.import_module("netlib.lab")
 
     print(lab.Lab.doctor())
-    if importlib.util.find_spec("netlib.instructor"):  # students have none
-        print(importlib.import_module("netlib.instructor.bubblewrap").sandbox_report())
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ INSTEAD = {"Makefile": "scripts/bundle/Makefile", "README.md": "scripts/bundle/R
 LEFT_OUT = (
     "netlib/instructor",
     "netlib/authoring",
+    "scripts/jupyter/nbgrader_config.json",
     "netlib/grading/zoo.py",
     # what runs in the graders' sandbox
     "netlib/grading/agent.py",
@@ -127,6 +128,8 @@ def students_project(text: str) -> str:
         if heading := re.fullmatch(r"\[+([^\]]+)\]+.*", line):
             section = heading[1]
             keeping = section in KEPT_SECTIONS or section.startswith(KEPT_SECTIONS[-1])
+        elif section.endswith("shared-data") and line.startswith('"'):
+            keeping = not line.startswith('"scripts/jupyter/nbgrader')
         elif section == "project.optional-dependencies" and (key := re.match(r"([\w-]+)\s*=", line)):
             keeping = key[1] in STUDENTS_EXTRAS
         elif not line.strip() or line.startswith("#"):

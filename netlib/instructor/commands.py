@@ -2,6 +2,7 @@
 
     netlib grade 05-ip-packet [FROM]             grade a class: collect, examine, record, write feedback and tables
     netlib release [FILE] [--chapter 05]...      pack what students get into a zip file
+    netlib doctor                                the students' command, and whether this machine can grade
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     """Make these commands part of `app`."""
     app.command()(grade)
     app.command()(release)
+    app.command()(doctor)  # in place of the one that students have
 
 
 def grade(
@@ -62,3 +64,12 @@ def release(
     path = bundle(find_root(), out, chapter or ())
     size = path.stat().st_size / 1e6
     print(f"{path}: {size:.1f} MB; students unpack it and run make course in {TOP}/")
+
+
+def doctor() -> None:
+    """Say what labs and grading can do on this machine, what they can't, and the fix."""
+    from netlib.instructor.bubblewrap import sandbox_report
+    from netlib.lab import Lab
+
+    print(Lab.doctor())
+    print(sandbox_report())

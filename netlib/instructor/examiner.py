@@ -54,7 +54,7 @@ def examine(task: Task) -> Record:
         if verdict.look:
             record.look.append(f"{verdict.number} {verdict.name}: {verdict.look}")
     if readable and record.points < sum(verdict.of for verdict in record.verdicts):
-        record.look += repaired.notes  # perhaps it is the repair that cost points
+        record.look += repaired.serious
     if task.unsafe:
         record.look.append("graded without a sandbox (--unsafe)")
     record.notebook = with_verdicts(repaired.notebook, record.verdicts)

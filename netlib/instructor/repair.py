@@ -35,10 +35,14 @@ Data = dict[str, Any]
 
 @dataclass(slots=True)
 class Repaired:
-    """The notebook that is graded, as JSON data, and what was put right, for the student to read."""
+    """The notebook that is graded, as JSON data, and what was put right, for the student to read.
+
+    `serious` are those of the notes that tell of something which may have cost points.
+    """
 
     notebook: Data
     notes: list[str] = field(default_factory=list)
+    serious: list[str] = field(default_factory=list)
 
 
 def in_conflict(source: str) -> bool:
@@ -69,12 +73,13 @@ class Repair:
         self.found: Found = match(self.released, self.submitted, self.exercises)
         self.moved = moved(self.found)
         self.notes: list[str] = []
+        self.serious: list[str] = []
         self.ids = {str(cell.get("id")) for cell in self.released}
         self.shown = 0  # bytes of outputs so far
 
     def run(self) -> Repaired:
         if self.language:
-            self.notes.append(f"The notebook was saved with another kernel ({self.language}); it is graded as Python.")
+            self.warn(f"The notebook was saved with another kernel ({self.language}); it is graded as Python.")
         cells = [self.cell(at) for at in range(len(self.released))]
         self.note_exercises(cells)
         self.note_others()
@@ -90,7 +95,12 @@ class Repair:
             "metadata": copy.deepcopy(dict(self.release["metadata"])),
             "cells": order,
         }
-        return Repaired(notebook, self.notes)
+        return Repaired(notebook, self.notes, self.serious)
+
+    def warn(self, note: str) -> None:
+        """A note on what may cost points."""
+        self.notes.append(note)
+        self.serious.append(note)
 
     def cell(self, at: int) -> Data:
         """A released cell with what the student may write in it."""
@@ -106,7 +116,7 @@ class Repair:
             source = "\n".join(text_of(cell) for cell in theirs)
             if len(source) > LONGEST:
                 what = self.label(at) or "One of the chapter's cells"
-                self.notes.append(
+                self.warn(
                     f"{what} has {len(source)} characters, more than {LONGEST}; the released one is used."
                 )
             else:
@@ -145,7 +155,7 @@ class Repair:
                 continue
             below[self.place_below(last)].append(self.own(cell))
         if left_out:
-            self.notes.append(f"{left_out} added cells were left out: the notebook is too long.")
+            self.warn(f"{left_out} added cells were left out: the notebook is too long.")
         return below
 
     def place_below(self, last: int) -> int:
@@ -196,7 +206,7 @@ class Repair:
             if at in self.found.copied:
                 self.notes.append(f"{label} had been merged with another one; its code was found there.")
             elif at not in self.found.cells:
-                self.notes.append(self.note_missing(at))
+                (self.warn if is_solution(ours) else self.notes.append)(self.note_missing(at))
             elif is_solution(ours):
                 self.note_solution(at, cells[at])
             elif not same_text(ours, self.submitted[self.found.cells[at][0]]):
@@ -221,13 +231,13 @@ class Repair:
         if len(there) > 1:
             self.notes.append(f"{label} had been split; its {len(there)} parts were joined.")
         if number > len(there):
-            self.notes.append(
+            self.warn(
                 f"{label} was there {number} times; all were kept, and the last one above the check counts."
             )
         if at in self.moved:
             self.notes.append(f"{label} had been moved; it was put back to its place.")
         if in_conflict(cell["source"]):
-            self.notes.append(f"{label} holds a merge conflict of git, which is not Python.")
+            self.warn(f"{label} holds a merge conflict of git, which is not Python.")
 
     def note_others(self) -> None:
         """One line on all of the chapter's code cells that were missing."""
@@ -263,7 +273,7 @@ class Repair:
             others = sorted(defined(text_of(order[own])) - defined(starter))
             what = f"defines {', '.join(others[:3])}, but no" if others else "defines no"
             below = " above the check" if definers else ""
-            self.notes.append(
+            self.warn(
                 f"The cell of exercise {exercise.number} {what} {exercise.name}{below}, which is what is checked."
             )
         elif text_of(order[above[-1]]).strip() == starter.strip():
@@ -271,4 +281,4 @@ class Repair:
             if answers:
                 where = "above its starter" if answers[-1] < check else "below its check"
                 what = f"Exercise {exercise.number} is answered {where}"
-                self.notes.append(f"{what}: run from top to bottom, the check meets the starter.")
+                self.warn(f"{what}: run from top to bottom, the check meets the starter.")

@@ -26,4 +26,4 @@ def test_the_checker_survives_and_pays_nothing(name: str) -> None:
     assert record.points == attack.earned, [verdict.message for verdict in record.verdicts]
     assert len(record.verdicts) == 5
     assert all(len(verdict.message) < 2000 and "\n" not in verdict.message for verdict in record.verdicts)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads

@@ -140,6 +140,8 @@ def test_pyproject_is_the_courses_less_what_students_do_not_need(files: dict[str
     assert extras == {"course": whole["project"].pop("optional-dependencies")["course"]}
     assert students.keys() == {"build-system", "project", "tool"} and students["tool"].keys() == {"hatch"}
     assert students["project"] == whole["project"]
+    shared = whole["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    assert shared.pop("scripts/jupyter/nbgrader_config.json")
     assert students["tool"]["hatch"] == whole["tool"]["hatch"]
     assert "nbgrader" not in files["pyproject.toml"] and "pytest" not in files["pyproject.toml"]
 

@@ -138,7 +138,8 @@ def test_a_worker_is_killed_in_the_middle(running: Cluster, tmp_path: Path) -> N
     assert found["bug"].look[0].startswith("the checker failed: ValueError")
     assert victim.wait(10) == -signal.SIGKILL
     examined = log.read_text().split()
-    assert 15 <= len(examined) <= 17, "again only what was at work on the worker that was killed"
+    # again only what was at work on the worker that was killed, or done there and not yet fetched
+    assert 15 <= len(examined) <= 21
 
 
 def test_a_submission_that_workers_are_lost_with_fails_closed(running: Cluster) -> None:
