@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from hostile.desk import ATTACKS, ROOT, Desk, make
-from hostile.round2 import OF_A_NOTEBOOK
+from hostile.round2 import OF_A_NOTEBOOK, WASTES_TIME
 
 from netlib.grading import exercise, sandbox
 from netlib.grading.check import CHECK_SEED, examine
@@ -46,6 +46,17 @@ def one_exercise(number: str, name: str, data: bytes, monkeypatch: pytest.Monkey
 def test_what_every_notebook_has_ends_no_cell(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(what, CHAPTER, {})
     desk.answer("5.1", f"{OF_A_NOTEBOOK[what]}\n{desk.solved['exercise-5-1']}")
+    (verdict,) = one_exercise("5.1", CHAPTER, desk.data(), monkeypatch).verdicts
+    assert verdict.points == verdict.of, verdict.message
+
+
+@needs_a_sandbox
+def test_slow_experiments_cost_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three honest cells that compute for long used up the time of all: the answers below them were not there."""
+    desk = Desk("patient", CHAPTER, {})
+    desk.solve()
+    for _ in range(3):
+        desk.add(WASTES_TIME + "used_up(5)", before="exercise-5-1")
     (verdict,) = one_exercise("5.1", CHAPTER, desk.data(), monkeypatch).verdicts
     assert verdict.points == verdict.of, verdict.message
 
