@@ -223,14 +223,19 @@ class Cells:
 
     def run_cell(self, file: str, source: str, namespace: dict[str, Any], seconds: float) -> None:
         linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
-        self.alarms = 0
-        signal.setitimer(signal.ITIMER_PROF, min(CELL_CPU, seconds), 1.0)
-        signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+        slow = False
+        self.allow(min(CELL_CPU, seconds), seconds)
         try:
             for code in self.compiled(file, source):
                 called.clear()
                 try:
                     self.execute(code, namespace)
+                except TooLong as error:
+                    self.note(file, error)
+                    if slow:
+                        break
+                    slow = self.lenient = True
+                    self.allow(CELL_LEAST, CELL_LEAST)  # an experiment above the answer, say, in the same cell
                 except MISSING_HERE as error:
                     self.note(file, error)
                     self.lenient = True
@@ -239,11 +244,16 @@ class Cells:
                     self.lenient |= bool(called) or is_our_own(error)
                     if not self.lenient:
                         break
-        except BaseException as error:  # SystemExit, TooLong, code that does not compile: the end of this cell
+        except BaseException as error:  # SystemExit, code that does not compile, a late alarm: the end of this cell
             self.note(file, error)
         finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            self.allow(0, 0)
+
+    def allow(self, cpu: float, wall: float) -> None:
+        """Set the alarms for what is run next; 0 takes them back."""
+        self.alarms = 0
+        signal.setitimer(signal.ITIMER_PROF, cpu, 1.0 if cpu else 0)
+        signal.setitimer(signal.ITIMER_REAL, wall, 1.0 if wall else 0)
 
     def compiled(self, file: str, source: str) -> Iterator[CodeType]:
         """The cell's statements, one by one.  All are parsed before the first is run."""

@@ -123,7 +123,7 @@ def launch(wrapping: Sequence[str], data: bytes) -> Started:
             actions.append((os.POSIX_SPAWN_DUP2, rules, FILTER))
         command = [*wrapping, python(), "-I", "-S", "-c", BOOTSTRAP]
         pid = os.posix_spawn(
-            command[0], command, {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
+            command[0], command, {"PATH": os.defpath, "HOME": "/", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
             file_actions=actions, setpgroup=0, setsigmask=[], setsigdef=[signal.SIGPIPE, signal.SIGINT],
         )  # fmt: skip
     finally:
@@ -189,7 +189,7 @@ def wrapping() -> list[str]:
         *("--unshare-all", "--unshare-user", "--cap-drop", "ALL"),
         *no_more_namespaces(),
         *("--die-with-parent", "--new-session", "--clearenv", "--hostname", "grading"),
-        *("--setenv", "LC_ALL", "C.UTF-8", "--setenv", "OPENBLAS_NUM_THREADS", "1"),
+        *("--setenv", "HOME", "/", "--setenv", "LC_ALL", "C.UTF-8", "--setenv", "OPENBLAS_NUM_THREADS", "1"),
         *files(),
         *("--dev-bind", "/dev/null", "/dev/null", "--remount-ro", "/", "--chdir", "/"),
         *("--seccomp", str(FILTER), "--"),

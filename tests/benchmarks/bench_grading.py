@@ -49,13 +49,14 @@ def results() -> Iterator[Result]:
         one_by_one = seconds(ours, "netlib", "grade", CHAPTER, "--workers", "1")
         all_together = seconds(ours, "netlib", "grade", CHAPTER, "--workers", str(workers), "--force")
         autograde = seconds(stock, "nbgrader", "autograde", CHAPTER)
-        same = sum(scores(ours)[student] == points for student, points in scores(stock).items())
+        here, there = scores(ours), scores(stock)
+        equal = sum(here[student] == points for student, points in there.items())
     yield Result(f"stock nbgrader autograde, {STUDENTS} of {CHAPTER}", autograde / STUDENTS, "s each")
     yield Result(f"netlib grade, 1 worker, with feedback and table: {one_by_one / STUDENTS:.2f} s each",
                  autograde / one_by_one, "x")  # fmt: skip
     yield Result(f"netlib grade, {workers} workers: {all_together / STUDENTS:.2f} s each",
                  autograde / all_together, "x", 10)  # fmt: skip
-    yield Result(f"of {STUDENTS} students get the same score from both", same, "", STUDENTS)
+    yield Result(f"of {STUDENTS} students get the same score from both", equal, "", STUDENTS)
 
 
 def a_class(root: Path) -> Chapter:

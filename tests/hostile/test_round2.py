@@ -182,3 +182,13 @@ def test_to_find_cells_without_ids_takes_bounded_time(made: list[dict[str, Any]]
     started = time.process_time()
     repair(released, read(data))
     assert time.process_time() - started < 25
+
+
+@needs_a_sandbox
+def test_a_slow_experiment_costs_no_answer_below_it_in_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk("patient", CHAPTER, {})
+    desk.solve()
+    cell = desk.cell("exercise-5-1")
+    cell["source"] = f"{WASTES_TIME}used_up(5)\n{cell['source']}"
+    (verdict,) = one_exercise("5.1", CHAPTER, desk.data(), monkeypatch).verdicts
+    assert verdict.points == verdict.of, verdict.message
