@@ -39,7 +39,7 @@ notebooks: .venv/instructor.stamp  ## write the solved and the students' noteboo
 zoo: .venv/instructor.stamp  ## run the wrong and right solutions of each exercise (CHAPTER=05)
 	@$(BIN)/netlib zoo $(CHAPTER)
 
-bench: .venv/dev.stamp  ## netlib beside dpkt and scapy, as ratios from one run
+bench: .venv/dev.stamp  ## netlib beside dpkt, scapy and nbgrader, as ratios from one run (ten minutes)
 	@$(BIN)/python -m tests.benchmarks
 
 lock: .venv/dev.stamp  ## write constraints.txt anew from pyproject.toml
