@@ -39,6 +39,10 @@ c.LimitOutput.max_lines = 1000
 c.LimitOutput.max_traceback = 100
 # Pages for students and in formgrader: nothing of a submission acts in a browser.
 PAGES = "netlib.instructor.feedback"
-c.HTMLExporter.filters = {"markdown2html": f"{PAGES}.markdown", "highlight_code": f"{PAGES}.highlight"}
+c.HTMLExporter.filters = {
+    "markdown2html": f"{PAGES}.markdown",
+    "highlight_code": f"{PAGES}.highlight",
+    "strip_files_prefix": f"{PAGES}.unchanged",
+}
 c.HTMLExporter.preprocessors = [f"{PAGES}.Harmless"]
 c.GenerateFeedback.exporter_class = f"{PAGES}.PageExporter"
