@@ -133,6 +133,12 @@ def test_the_list_of_points_names_the_exercises(root: Path) -> None:
     assert ">5.1 internet_checksum</a> (Score:" in found and "Test cell" not in found
 
 
+def test_brackets_that_a_pattern_would_try_for_ever_are_soon_on_the_page(root: Path) -> None:
+    record = books.record("ada")
+    markdown_cell(record, "![x](files/" * 700)
+    assert "![x](files/![x](files/" in page(root, record)
+
+
 def test_an_exchange_lies_beside_the_page_and_in_it(root: Path) -> None:
     record = books.record("ada", 0.0)
     record.verdicts[2].pcap = b"\xd4\xc3\xb2\xa1 a capture"

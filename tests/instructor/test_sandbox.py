@@ -103,7 +103,7 @@ def test_what_can_be_seen_in_there() -> None:
     assert seen["etc"] == ["/etc/ld.so.cache"]
     assert seen["dev"] == ["null"]
     assert [path for path in seen["home"] if not path.startswith(prefix)] == []
-    assert set(seen["environment"]) <= {"LC_ALL", "LC_CTYPE", "PWD", "OPENBLAS_NUM_THREADS"}
+    assert set(seen["environment"]) <= {"HOME", "LC_ALL", "LC_CTYPE", "PWD", "OPENBLAS_NUM_THREADS"}
     assert seen["cwd"] == "/" and seen["pid"] == 2 and seen["argv"] == ["-c"]
     assert seen["netlib"] == []
 
