@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import lru_cache
 from typing import Any
 
 from netlib.grading.check import examine_graded
@@ -21,7 +22,7 @@ from netlib.grading.registry import exercise as find_exercise
 from netlib.grading.report import Report
 from netlib.instructor.bubblewrap import CELLS_LIMIT, Sandboxed
 from netlib.instructor.outputs import clean, verdict_outputs
-from netlib.instructor.program import Asked, asked, program
+from netlib.instructor.program import Asked, Program, asked, program
 from netlib.instructor.record import Record, Task, Verdict
 from netlib.instructor.repair import Repaired, repair
 from netlib.instructor.submission import Unreadable, read
@@ -79,11 +80,18 @@ def judge(
     """The report on one exercise."""
     exercise, code = find_exercise(question.number), program(notebook, released, question.grade_id)
     key = (task.released, question.number, task.unsafe)
-    if code != program(released, released, question.grade_id):
+    if code != released_program(task.released, question.grade_id):
         return examine_graded(exercise, Sandboxed(exercise, code, task.unsafe, cells_limit), task.seed)
     if key not in untouched:
         untouched[key] = examine_graded(exercise, Sandboxed(exercise, code, task.unsafe), task.seed)
     return untouched[key]
+
+
+@lru_cache(maxsize=256)
+def released_program(released: bytes, grade_id: str) -> Program:
+    """The program of an exercise of which nothing has been changed."""
+    notebook = json.loads(released)
+    return program(notebook, notebook, grade_id)
 
 
 def verdict_of(report: Report, question: Asked) -> Verdict:
