@@ -14,8 +14,8 @@ import tempfile
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from netlib.lab.agent.recorder import STATISTICS
 from netlib.lab.errors import LabError
-from netlib.lab.netns.recorder import STATISTICS
 
 if TYPE_CHECKING:
     from netlib.lab.node import Node

@@ -11,3 +11,11 @@ class LabError(Exception):
 
 class LabTimeout(LabError, TimeoutError):
     """A command in a node took longer than it was given; it has been killed."""
+
+
+class EngineMissing(LabError):
+    """An engine that this machine cannot have, and why. Where no engine was asked for, the next is tried."""
+
+
+class NotLive(LabError):
+    """Something that only a live lab can do, asked of a recording."""

@@ -49,6 +49,8 @@ def read_command(element: Element, node: str) -> Command:
         raise element.error(f"exec line of node {node}: {str(error).lower()}; check the quotes") from None
     if not argv:
         raise element.error(f"exec line of node {node} is empty; remove it")
+    if argv[0].rpartition("/")[2] == "sysctl":
+        raise element.error(f"node {node}: in a container, /proc/sys is read-only; write the setting under `sysctls:`")
     if "\0" in text:
         raise element.error(f"exec line of node {node} has a zero byte; remove it")
     return Command(argv, element.line)

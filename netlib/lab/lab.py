@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 import socket
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from netlib.lab import engines
 from netlib.lab.capture import Capture
 from netlib.lab.document import suggest
 from netlib.lab.errors import LabError
@@ -27,23 +28,21 @@ from netlib.lab.topology import Topology, read_topology
 
 if TYPE_CHECKING:
     from netlib.lab.doctor import Doctor
-    from netlib.lab.netns.session import NodeChannel, Session
+    from netlib.lab.session import Session
     from netlib.worlds.live import Live
 
 FILE_NAME = "topology.clab.yml"
-ENGINES = ("netns",)
 
 
 class Lab:
     """A lab by name (`labs/<name>/topology.clab.yml`, here or in a folder above, or with netlib) or by path.
 
-    Raises LabError, one line, when there is no such lab or its topology is wrong. `up` starts it.
+    `engine` is one of `netlib.lab.engines.ENGINES`; without it, the first that works on this machine.
+    Raises LabError, one line, when there is no such lab or engine, or its topology is wrong. `up` starts it.
     """
 
-    def __init__(self, lab: str | os.PathLike[str] | Topology, *, engine: str = "netns"):
-        if engine not in ENGINES:
-            raise LabError(f"no engine {engine!r}; there is {', '.join(ENGINES)}")
-        self.engine = engine
+    def __init__(self, lab: str | os.PathLike[str] | Topology, *, engine: str | None = None):
+        self._wanted = engines.asked_for(engine)
         self.topology: Topology = lab if isinstance(lab, Topology) else read_topology(find_topology(lab))
         self._session: Session | None = None
         self._end: weakref.finalize[[], Lab] | None = None
@@ -62,10 +61,8 @@ class Lab:
     def up(self) -> Lab:
         """Start the lab, unless it runs. LabError, one line, when it cannot."""
         if not self.running:
-            from netlib.lab.netns.session import Session
-
             self.down()
-            self._session = Session(self.topology)
+            self._session = engines.start(self.topology, self._wanted)
             self._end = weakref.finalize(self, self._session.close)
         return self
 
@@ -112,7 +109,22 @@ class Lab:
         return len(self.topology.nodes)
 
     @property
-    def missing(self) -> dict[str, list[str]]:
+    def engine(self) -> str | None:
+        """The engine that runs it, or will; None for "whichever works", until it is up."""
+        return self._session.engine if self._session else self._wanted
+
+    @property
+    def badge(self) -> str:
+        """What you look at, in a line: the engine and the kernel, or the recording and its date."""
+        return self._session.badge if self._session else "down"
+
+    @property
+    def live(self) -> bool:
+        """Does it run, here and now? False for one that is down, and for a recording."""
+        return self.running and self._session is not None and self._session.live
+
+    @property
+    def missing(self) -> Mapping[str, list[str]]:
         """What the running lab's nodes could not have on this machine; empty where all is well."""
         return self._session.missing if self._session else {}
 
@@ -134,10 +146,13 @@ class Lab:
         self._captures.add(capture)
         return capture
 
-    def _channel(self, node: str) -> NodeChannel:
+    def request(
+        self, node: str, op: str, fds: Sequence[int] = (), **arguments: Any
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Ask a node's agent (`Session.request`); what `Node` and `Capture` are made of."""
         if self._session is None:
             raise LabError(f"lab {self.name} is down; start it with lab.up(), or use `with Lab(...) as lab:`")
-        return self._session.channels[node]
+        return self._session.request(node, op, fds, **arguments)
 
     @staticmethod
     def doctor() -> Doctor:
@@ -147,7 +162,7 @@ class Lab:
         return examine()
 
     def __repr__(self) -> str:
-        lines = [f"lab {self.name} ({self.engine}, {'up' if self.running else 'down'}), {len(self)} nodes"]
+        lines = [f"lab {self.name} ({f'{self.engine}, up' if self.running else 'down'}), {len(self)} nodes"]
         for link in self.topology.links:
             ends = []
             for end in (link.a, link.b):
@@ -165,7 +180,8 @@ class UnknownNode(LabError, KeyError):
 
 
 def find_topology(lab: str | os.PathLike[str]) -> Path:
-    """The topology file of a lab: of a name, looked for upwards from here and then beside netlib; or at a path."""
+    """The topology file of a lab: of a name, or its number, looked for upwards from here and then beside netlib; or at
+    a path."""
     text = os.fspath(lab)
     if isinstance(lab, os.PathLike) or "/" in text or text.endswith((".yml", ".yaml")):
         path = Path(text).expanduser()
@@ -178,6 +194,9 @@ def find_topology(lab: str | os.PathLike[str]) -> Path:
         path = shelf / text / FILE_NAME
         if text and path.is_file():
             return path
+        if text.isascii() and text.isdigit():  # a chapter's number alone: 6, 06
+            for path in sorted(shelf.glob(f"{int(text):02}-*/{FILE_NAME}")):
+                return path
     known = sorted({path.parent.name for shelf in shelves for path in shelf.glob(f"*/{FILE_NAME}")})
     if not known:
         raise LabError(f"no lab {text!r}: there is no folder labs/ here or above; start in the course's folder")

@@ -156,7 +156,7 @@ class Node:
             raise LabError(f"{self.name} has no interface {interface!r}; it has {known}")
 
     def _request(self, op: str, fds: Sequence[int] = (), **arguments: Any) -> tuple[dict[str, Any], list[int]]:
-        return self.lab._channel(self.name).request(op, fds, **arguments)
+        return self.lab.request(self.name, op, fds, **arguments)
 
     def __repr__(self) -> str:
         return f"{self.name} of lab {self.lab.name} ({', '.join(self.interfaces) or 'no interfaces'})"

@@ -6,7 +6,9 @@ rest by name: a key that is accepted and then ignored is a bug hunt for the stud
 
 Rules that keep one file true for all engines:
 - nodes are `kind: linux` with `network-mode: none` (no management network, no way out) and an `image` for containers;
-- addresses, routes and sysctls are `exec` lines, because containerlab applies no others to Linux nodes;
+- addresses and routes are `exec` lines, because containerlab applies no others to Linux nodes;
+- settings are `sysctls`, of all interfaces, not of one: a container gets them before it has links, and none later;
+- containers are not privileged; `cap-add: [NET_ADMIN]` is all that they need, and all that they get;
 - a link says its `mtu`, because containerlab's default is 9500;
 - containerlab passes the file through a template and envsubst, so `$` is written `$$`, and `{{` is not written.
 
@@ -30,7 +32,10 @@ INTERFACE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,14}")  # the kernel's IFN
 
 TOP_KEYS = {"name", "prefix", "topology"}
 TOPOLOGY_KEYS = {"nodes", "links", "defaults", "kinds"}
-SHARED_KEYS = {"image", "network-mode", "restart-policy", "image-pull-policy", "env", "sysctls", "labels"}
+SHARED_KEYS = {
+    *("image", "network-mode", "restart-policy", "image-pull-policy", "env", "sysctls", "labels"),
+    *("privileged", "cap-add"),
+}
 NODE_KEYS = SHARED_KEYS | {"kind", "exec", "binds"}
 LINK_KEYS = {"endpoints", "mtu", "vars", "labels"}
 RESTART_POLICIES = {"no", "on-failure", "always", "unless-stopped"}
@@ -167,6 +172,10 @@ def _node(name: str, element: Element, shared: dict[str, Element], folder: Path)
             for key, value in entries.items():
                 if not re.fullmatch(r"net\.[a-z0-9_.-]+", key):
                     raise value.error(f"sysctl {key!r}: a node has only its own net.* settings")
+                interface = re.match(r"net\.ipv[46]\.(?:conf|neigh)\.([^.]+)", key)
+                if interface and interface[1] not in ("all", "default", "lo"):
+                    fix = key.replace(f".{interface[1]}.", ".default.")
+                    raise value.error(f"sysctl {key!r}: a container has no {interface[1]} yet; write {fix}")
                 sysctls[key] = value.scalar(f"sysctl {key}")
     commands = tuple(read_command(item, name) for item in own["exec"].sequence("exec")) if "exec" in own else ()
     binds = tuple(_bind(item, name, folder) for item in own["binds"].sequence("binds")) if "binds" in own else ()
@@ -211,6 +220,11 @@ def _check_choices(result: Topology, nodes: dict[str, Element], shared: dict[str
         what = f"node {name}"
         keys = shared | element.mapping(what, NODE_KEYS)
         mode = _required(keys, "network-mode", element, what, " (add `network-mode: none`: a lab has no way out)")
+        if "privileged" in keys and keys["privileged"].scalar("privileged") != "false":
+            raise keys["privileged"].error(f"privileged of {what} must be false: a lab needs no more than NET_ADMIN")
+        for capability in keys["cap-add"].sequence("cap-add") if "cap-add" in keys else []:
+            if capability.text("a capability") != "NET_ADMIN":
+                raise capability.error(f"cap-add of {what} may only be [NET_ADMIN]: no lesson needs more")
         if mode.text("network-mode") != "none":
             raise mode.error(f"network-mode of {what} must be none: a lab has no way out, and eth0 is free for links")
     for link in result.links:

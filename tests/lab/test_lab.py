@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from netlib.lab import Capture, Lab, LabError, LabTimeout
-from netlib.lab.netns.baseline import BASELINE
+from netlib.lab.agent.baseline import BASELINE
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.icmp import ICMPEcho, ICMPMessage
 from netlib.wire.ipv4 import IPv4Packet
@@ -249,9 +249,8 @@ def test_ipv6_speaks_where_the_topology_wants_it(labs_work: None, write: Callabl
             exec: [ip addr add 2001:db8::1/64 dev eth1 nodad]
           b:
             kind: linux
-            exec:
-              - sysctl -w net.ipv6.conf.all.disable_ipv6=0
-              - ip addr add 2001:db8::2/64 dev eth1 nodad
+            sysctls: {net.ipv6.conf.all.disable_ipv6: 0}
+            exec: [ip addr add 2001:db8::2/64 dev eth1 nodad]
         links:
           - {endpoints: ["a:eth1", "b:eth1"], mtu: 1280}
     """)
@@ -289,7 +288,7 @@ def test_a_bound_file_is_there_and_cannot_be_written(labs_work: None, write: Cal
         ("sh -c 'exit 1'", "exit status 1"),
         ("sh -c 'echo oops >&2; exit 2'", "oops"),
         ("no-such-tool", "no-such-tool: command not found"),
-        ("sysctl -w net.ipv4.no_such=1", "no_such"),
+        ("sh -c 'sysctl -w net.ipv4.no_such=1'", "no_such"),
     ],
 )
 def test_an_exec_line_that_fails_is_named_with_its_line(

@@ -83,5 +83,5 @@ def hint_for_command(message: str) -> str:
     if "read-only" in message.lower() and "sys" in message:
         return f"; {CONTAINER_FIX}" if in_container() else "; /proc/sys is read-only here, see docs/labs.md"
     if "IPv6 is disabled" in message:
-        return "; for IPv6, first write `sysctl -w net.ipv6.conf.all.disable_ipv6=0`"
+        return "; for IPv6, give the node `sysctls: {net.ipv6.conf.all.disable_ipv6: 0}`"
     return ""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from netlib.lab.netns.system import (
+from netlib.lab.agent.system import (
     MS_BIND,
     MS_MOVE,
     MS_NODEV,

@@ -19,10 +19,8 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from netlib.lab.netns import supervisor
-from netlib.lab.netns.channel import receive, send
-from netlib.lab.netns.filesystem import seal
-from netlib.lab.netns.system import (
+from netlib.lab.agent.channel import receive, send
+from netlib.lab.agent.system import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
@@ -37,6 +35,8 @@ from netlib.lab.netns.system import (
     set_process_name,
     unshare,
 )
+from netlib.lab.netns import supervisor
+from netlib.lab.netns.filesystem import seal
 
 
 def main() -> NoReturn:

@@ -1,46 +1,54 @@
 """The notebook's side of the `netns` engine: start a lab, ask its nodes, end it.
 
-No threads, no global state: a request is a message on the node's socket and its answer, under a lock; the exit status
-of a command arrives on a pipe of its own. A fork of the notebook's process holds copies of the sockets, but the lab
+A fork of the notebook's process holds copies of the sockets, but the lab
 belongs to the process that made it: in the copy every request is refused, and ending it does nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import itertools
 import json
 import os
+import platform
 import socket
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import netlib
-from netlib.lab.errors import LabError
+from netlib.lab.agent.channel import Message, pair, receive, send
+from netlib.lab.description import describe
+from netlib.lab.errors import EngineMissing, LabError
 from netlib.lab.netns import diagnosis
-from netlib.lab.netns.channel import Message, pair, receive, send
-from netlib.lab.topology import NodeSpec, Topology
+from netlib.lab.session import Connection, check_owner
+from netlib.lab.topology import Topology
 
 START_TIMEOUT = 90.0  # seconds: an exec line alone may take 30
-REQUEST_TIMEOUT = 30.0
 _PACKAGE_PARENT = str(Path(netlib.__file__).resolve().parent.parent)
 _BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from netlib.lab.netns.launcher import main; main()"
 
 
-class Session:
+def start(topology: Topology) -> NetnsSession:
+    """Start a lab. EngineMissing where this machine forbids user namespaces, LabError when the lab does not start."""
+    if not sys.platform.startswith("linux"):
+        raise EngineMissing(f"labs need Linux's namespaces, and this is {platform.system()}; see docs/labs.md")
+    return NetnsSession(topology)
+
+
+class NetnsSession:
     """One running lab."""
+
+    engine, live = "netns", True
 
     def __init__(self, topology: Topology):
         self.topology = topology
         self.owner = os.getpid()
         self.missing: dict[str, list[str]] = {}  # node -> what it could not have here
-        self.channels: dict[str, NodeChannel] = {}
+        self.badge = f"live: netns, Linux {platform.release()}"
+        self._nodes: dict[str, Connection] = {}
         self._closed = False
         _check_binds(topology)
         self._control, theirs = pair()
@@ -94,7 +102,8 @@ class Session:
                 case "user namespace":
                     send(self._control, {"ids": self._map_ids()})
                 case "node":
-                    self.channels[message["name"]] = NodeChannel(self, message["name"], socket.socket(fileno=fds[0]))
+                    name = message["name"]
+                    self._nodes[name] = Connection(self.topology.name, name, socket.socket(fileno=fds[0]))
                     if message["missing"]:
                         self.missing[message["name"]] = message["missing"]
                 case "up":
@@ -114,7 +123,7 @@ class Session:
                 with open(f"/proc/{self._process.pid}/{name}", "w", encoding="utf-8") as file:
                     file.write(f"0 {start} {count}")
         except (OSError, ValueError):
-            raise LabError(
+            raise EngineMissing(
                 "as root, labs need ids to give away (CAP_SETUID, CAP_SETGID and a range of them), and there are none "
                 "here; run as an ordinary user"
             ) from None
@@ -127,7 +136,7 @@ class Session:
             return self.topology.error(message["line"], f"node {message['node']}: {message['message']}{hint}")
         if step == "node":
             return LabError(f"lab {self.topology.name}: node {message['node']} did not start: {message['message']}")
-        return LabError(diagnosis.explain(step, message["errno"], message["message"]))
+        return EngineMissing(diagnosis.explain(step, message["errno"], message["message"]))
 
     def close(self) -> None:
         """End the lab, and wait until it is gone. Closing twice, or in a fork of the notebook, does nothing."""
@@ -142,92 +151,16 @@ class Session:
             self._process.kill()  # its death takes the supervisor with it
             self._process.wait(5)
         self._control.close()
-        for channel in self.channels.values():
-            channel.close()
+        for node in self._nodes.values():
+            node.close()
+
+    def request(self, node: str, op: str, fds: Sequence[int] = (), **arguments: Any) -> tuple[Message, list[int]]:
+        check_owner(self, self.topology.name)
+        return self._nodes[node].request(op, fds, **arguments)
 
     @property
     def running(self) -> bool:
         return not self._closed and os.getpid() == self.owner and self._process.poll() is None
-
-
-class NodeChannel:
-    """Requests to one node's agent."""
-
-    def __init__(self, session: Session, name: str, channel: socket.socket):
-        self.session, self.name = session, name
-        self._channel = channel
-        self._channel.settimeout(REQUEST_TIMEOUT)
-        self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
-
-    def request(self, op: str, fds: Sequence[int] = (), **arguments: Any) -> tuple[Message, list[int]]:
-        """The agent's answer. OSError as the agent met it; LabError when there is no agent to ask."""
-        if os.getpid() != self.session.owner:
-            raise LabError("this process is a fork of the one that started the lab; start a lab of its own here")
-        if not self.session.running:
-            raise LabError(f"lab {self.session.topology.name} is down; start it again with lab.up()")
-        number = next(self._numbers)
-        try:
-            with self._lock:
-                send(self._channel, {"id": number, "op": op, **arguments}, fds)
-                while True:
-                    answer, given = receive(self._channel)
-                    if answer is None or answer["id"] == number:
-                        break
-                    for fd in given:  # the answer to a request that was interrupted
-                        os.close(fd)
-        except TimeoutError:
-            raise LabError(f"node {self.name} does not answer; take the lab down and up again") from None
-        except OSError as error:
-            if error.errno == errno.EMSGSIZE:
-                raise LabError(f"node {self.name}: the command is too long") from None
-            answer, given = None, []
-        if answer is None:
-            raise LabError(f"node {self.name} has died; take the lab down and up again")
-        if "errno" in answer:
-            raise OSError(answer["errno"], answer["message"])
-        return answer, given
-
-    def close(self) -> None:
-        self._channel.close()
-
-
-def describe(topology: Topology) -> dict[str, Any]:
-    """The lab as its processes read it. MAC addresses are given out by node and interface: the same at each run."""
-    binds: list[str] = []
-    nodes = [_describe_node(topology, spec, binds) for spec in topology.nodes.values()]
-    links = [
-        {"mtu": link.mtu, "ends": [_describe_end(topology, end.node, end.interface) for end in (link.a, link.b)]}
-        for link in topology.links
-    ]
-    return {"nodes": nodes, "links": links, "binds": binds}
-
-
-def _describe_node(topology: Topology, spec: NodeSpec, binds: list[str]) -> dict[str, Any]:
-    numbered = []
-    for bind in spec.binds:
-        numbered.append((len(binds), bind.target))
-        binds.append(str(bind.source))
-    return {
-        "name": spec.name,
-        "line": spec.line,
-        "interfaces": topology.interfaces(spec.name),
-        "env": dict(spec.env),
-        "sysctls": dict(spec.sysctls),
-        "binds": numbered,
-        "commands": [{"line": command.line, "argv": command.argv, "batch": command.batch} for command in spec.commands],
-    }
-
-
-def _describe_end(topology: Topology, node: str, interface: str) -> dict[str, str]:
-    return {"node": node, "interface": interface, "mac": mac_address(topology, node, interface).hex()}
-
-
-def mac_address(topology: Topology, node: str, interface: str) -> bytes:
-    """02:00:00:00:<node>:<interface>, counted from 1: locally administered, and easy to read in a capture."""
-    node_number = list(topology.nodes).index(node) + 1
-    interface_number = topology.interfaces(node).index(interface) + 1
-    return bytes([2, 0, 0, node_number >> 8, node_number & 0xFF, interface_number & 0xFF])
 
 
 def spare_ids() -> tuple[int, int]:

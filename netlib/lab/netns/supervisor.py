@@ -14,10 +14,10 @@ import signal
 import socket
 from typing import Any, NoReturn
 
-from netlib.lab.netns import agent
-from netlib.lab.netns.channel import Message, pair, receive, send
-from netlib.lab.netns.netlink import Netlink
-from netlib.lab.netns.system import CLONE_NEWPID, set_process_name, setns, unshare
+from netlib.lab.agent.channel import Message, pair, receive, send
+from netlib.lab.agent.netlink import Netlink
+from netlib.lab.agent.system import CLONE_NEWPID, set_process_name, setns, unshare
+from netlib.lab.netns import node as init
 
 
 class NodeFailed(Exception):
@@ -59,7 +59,7 @@ def _make(control: socket.socket, description: dict[str, Any]) -> None:
         ours, theirs = pair()
         unshare(CLONE_NEWPID)  # of the next child, not of this process
         if os.fork() == 0:
-            agent.run(theirs, node)
+            init.run(theirs, node)
         setns(own_processes, CLONE_NEWPID)
         theirs.close()
         channels[node["name"]] = ours

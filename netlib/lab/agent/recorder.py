@@ -15,7 +15,7 @@ import socket
 import struct
 from typing import NoReturn
 
-from netlib.lab.netns.system import set_process_name
+from netlib.lab.agent.system import set_process_name
 
 SNAPSHOT_LENGTH = 65535
 BUFFER = 16 << 20  # bytes of kernel memory for frames that wait

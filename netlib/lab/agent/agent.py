@@ -1,8 +1,9 @@
-"""PID 1 of a node: sets the node up, then starts what the notebook asks for.
+"""The agent: PID 1 of a node. It configures the node, then starts what the notebook asks for.
 
-As it lives in the node's namespaces, whatever it makes is the node's: processes, sockets, captures. A command gets the
-notebook's own pipe ends as its standard streams, so nothing is copied; when it ends, its status is written to a pipe
-that came with the request. Orphans become this process's children, as those of any init, and are reaped.
+It is the same for every live engine. How its namespaces were made is the engine's part, which calls `configure`, then
+`serve`. As it lives in the node's namespaces, whatever it makes is the node's: processes, sockets, captures. A command
+gets the notebook's own pipe ends as its standard streams, so nothing is copied; when it ends, its status is written to
+a pipe that came with the request. Orphans become this process's children, as those of any init, and are reaped.
 """
 
 from __future__ import annotations
@@ -17,18 +18,9 @@ import struct
 import time
 from typing import Any, NoReturn
 
-from netlib.lab.netns import baseline, filesystem, recorder
-from netlib.lab.netns.channel import Message, receive, send
-from netlib.lab.netns.netlink import Netlink, switch_offloads_off
-from netlib.lab.netns.system import (
-    CLONE_NEWNET,
-    CLONE_NEWNS,
-    CLONE_NEWUTS,
-    die_with_parent,
-    set_host_name,
-    set_process_name,
-    unshare,
-)
+from netlib.lab.agent import baseline, recorder
+from netlib.lab.agent.channel import Message, receive, send
+from netlib.lab.agent.netlink import Netlink, switch_offloads_off
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": SEARCH_PATH, "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
@@ -47,33 +39,8 @@ class SetupFailed(Exception):
         self.line = line
 
 
-def run(channel: socket.socket, node: dict[str, Any]) -> NoReturn:
-    """Become the init of `node`. Called in a process that has just been forked into its own PID namespace."""
-    try:
-        die_with_parent()
-        unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS)
-        set_process_name("init")
-        _keep_only({0, 1, 2, channel.fileno()})
-        missing = _furnish(node)
-        namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        send(channel, {"event": "furnished"}, [namespace])
-        os.close(namespace)
-        if receive(channel)[0] is None:
-            os._exit(0)
-        agent = Agent(channel, {**ENVIRONMENT, "HOSTNAME": node["name"], **node["env"]})
-        missing += agent.configure(node)
-        send(channel, {"event": "configured", "missing": missing})
-    except SetupFailed as failure:
-        send(channel, {"event": "failed", "step": "exec", "line": failure.line, "errno": 0, "message": str(failure)})
-        os._exit(1)
-    except OSError as error:
-        message = str(error.strerror) + (f": {error.filename}" if error.filename else "")
-        send(channel, {"event": "failed", "step": "node", "errno": error.errno, "message": message})
-        os._exit(1)
-    agent.serve()
-
-
-def _keep_only(keep: set[int]) -> None:
+def keep_only(keep: set[int]) -> None:
+    """Close every descriptor but these."""
     start = 0
     for fd in sorted(keep):
         if start < fd:  # closerange(0, 0) would close everything
@@ -82,21 +49,14 @@ def _keep_only(keep: set[int]) -> None:
     os.closerange(start, 1 << 16)
 
 
-def _furnish(node: dict[str, Any]) -> list[str]:
-    with contextlib.suppress(OSError):  # some containers forbid it; the name in /etc/hosts is enough
-        set_host_name(node["name"])
-    hosts = f"127.0.0.1\tlocalhost\n127.0.1.1\t{node['name']}\n"
-    return filesystem.furnish(hosts, [(number, target) for number, target in node["binds"]])
-
-
 class Agent:
     """The requests of the notebook, each a method."""
 
-    def __init__(self, channel: socket.socket, environment: dict[str, str]):
+    def __init__(self, channel: socket.socket, node: dict[str, Any]):
         self.channel = channel
-        self.environment = environment
+        self.environment = {**ENVIRONMENT, "HOSTNAME": node["name"], **node["env"]}
         self.children: dict[int, int] = {}  # process id -> the pipe that awaits its status
-        os.environ.update(environment)
+        os.environ.update(self.environment)
 
     def configure(self, node: dict[str, Any]) -> list[str]:
         """Settings, interfaces, then the exec lines in their order. What cannot be had here is in the answer."""
@@ -215,7 +175,7 @@ class Agent:
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
-            _keep_only({0, 1, 2, packets.fileno(), *fds})
+            keep_only({0, 1, 2, packets.fileno(), *fds})
             recorder.run(packets, fds[0], fds[1], request["limit"])
         packets.close()
         return {"pid": pid}

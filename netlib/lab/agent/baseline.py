@@ -5,8 +5,8 @@ them, so the same lab would behave differently on two laptops. These are the ker
 what repeatable lessons need: no rate limit on ICMP errors (a traceroute would show random gaps), no TCP metrics kept
 from the connection before, loopback pings for everyone, IPv6 silent.
 
-IPv6 is off so that router solicitations and multicast reports stay out of captures; a topology that wants it says
-`sysctl -w net.ipv6.conf.all.disable_ipv6=0` in the node's exec lines.
+IPv6 is off so that router solicitations and multicast reports stay out of captures; a topology that wants it gives the
+node `sysctls: {net.ipv6.conf.all.disable_ipv6: 0}`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,43 @@
+"""Which engine runs a lab: what is asked for, or the first of these that works here.
+
+`netns` needs nothing but a Linux kernel, `docker` and `containerlab` run real containers, `replay` shows what was
+recorded where nothing can run. An engine is a module with a function `start(topology)` that returns a `Session`, and
+raises EngineMissing where this machine cannot have it (any other LabError is about the lab, and is final).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+from netlib.lab.document import suggest
+from netlib.lab.errors import EngineMissing, LabError
+from netlib.lab.session import Session
+from netlib.lab.topology import Topology
+
+ENGINES = {
+    "netns": "netlib.lab.netns.session",
+}
+VARIABLE = "NETLIB_LAB_ENGINE"  # in the environment: the engine for labs that do not ask for one
+
+
+def asked_for(engine: str | None) -> str | None:
+    """The engine that is wanted, by argument or environment; None for whichever works. LabError for an unknown one."""
+    where = "" if engine else f" (in the environment's {VARIABLE})"
+    engine = engine or os.environ.get(VARIABLE) or None
+    if engine is not None and engine not in ENGINES:
+        raise LabError(f"no engine {engine!r}{where}; {suggest(engine, ENGINES)}")
+    return engine
+
+
+def start(topology: Topology, engine: str | None = None) -> Session:
+    """Start a lab. EngineMissing, with the first engine's reason, when no engine can be had."""
+    reasons: list[EngineMissing] = []
+    for name in [engine] if engine else ENGINES:
+        try:
+            session: Session = importlib.import_module(ENGINES[name]).start(topology)
+        except EngineMissing as reason:
+            reasons.append(reason)
+        else:
+            return session
+    raise reasons[0]

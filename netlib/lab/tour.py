@@ -1,0 +1,111 @@
+"""Tours: what a lab shows, as code that runs on every engine.
+
+`labs/NN-topic/tour.py` stands beside the topology:
+
+    from netlib.lab.tour import claim
+
+    @claim("A packet from h1 to h2 loses one of its TTL at each of three routers")
+    def ttl(lab):
+        done = lab["h1"].run("ping -c 1 10.0.4.2", check=True)
+        assert "ttl=61" in done.stdout, done
+        return "h1's ping was answered with TTL 61"
+
+Each claim is a sentence that a chapter will state, and a function that asserts it and returns what was seen, in a line.
+They run in their order, in one running lab. The tests run every tour on every engine, `netlib lab tour` shows it, and
+`netlib lab record` records it. A claim that needs more than commands and captures (sockets, attached hosts) says
+`live=True`: a recording cannot repeat it. One that meets a kernel without what it needs calls `skip`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from netlib.lab.errors import LabError
+from netlib.lab.lab import Lab, find_topology
+
+Check = Callable[[Lab], str]
+FILE_NAME = "tour.py"
+STEP = 0.02  # seconds between two looks
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence, and the function that asserts it and says what it saw."""
+
+    sentence: str
+    check: Check
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a claim: `holds` is None where it was skipped; `said` is what was seen, or why not."""
+
+    claim: Claim
+    holds: bool | None
+    said: str
+
+    def __str__(self) -> str:
+        mark = {True: "yes", False: "NO ", None: "-- "}[self.holds]
+        return f"{mark}  {self.claim.sentence}\n     {self.said}"
+
+
+class Skipped(Exception):
+    """The claim cannot be tried here; the message says why."""
+
+
+def claim(sentence: str, *, live: bool = False) -> Callable[[Check], Claim]:
+    """Mark a function of a tour as the proof of `sentence`."""
+    return lambda check: Claim(sentence, check, live)
+
+
+def skip(reason: str) -> NoReturn:
+    """End this claim without a verdict: this kernel, or this engine, lacks what it needs."""
+    raise Skipped(reason)
+
+
+def until(condition: Callable[[], object], timeout: float = 10.0, what: str = "what the tour waits for") -> object:
+    """Look again and again until `condition` gives something true; return that. AssertionError after `timeout` s."""
+    deadline = time.monotonic() + timeout
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} has not come after {timeout} s"
+        time.sleep(STEP)
+    return found
+
+
+def load_tour(lab: str) -> list[Claim]:
+    """The claims of a lab, in their order. LabError where it has no tour."""
+    path = find_topology(lab).with_name(FILE_NAME)
+    if not path.is_file():
+        raise LabError(f"lab {lab} has no tour: there is no {path}")
+    return list(_claims(path))
+
+
+def _claims(path: Path) -> Iterator[Claim]:
+    name = "netlib_lab_tour_" + path.parent.name.replace("-", "_")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield from (each for each in vars(module).values() if isinstance(each, Claim))
+
+
+def run_tour(lab: Lab, claims: list[Claim]) -> Iterator[Outcome]:
+    """Try the claims in a running lab, one after the other; each outcome as it is there."""
+    for each in claims:
+        if each.live and not lab.live:
+            yield Outcome(each, None, "needs a live lab, and this is a recording")
+            continue
+        try:
+            said = each.check(lab)
+        except Skipped as reason:
+            yield Outcome(each, None, str(reason))
+        except (AssertionError, LabError) as error:
+            yield Outcome(each, False, str(error) or "it does not hold")
+        else:
+            yield Outcome(each, True, said)
