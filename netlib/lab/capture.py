@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlib.lab.agent.recorder import STATISTICS
 from netlib.lab.errors import LabError
+from netlib.lab.process import in_brackets
 
 if TYPE_CHECKING:
     from netlib.lab.node import Node
@@ -33,6 +34,7 @@ class Capture:
 
     def __init__(self, node: Node, interface: str, path: str | os.PathLike[str] | None = None):
         self.node, self.interface = node, interface
+        self.mark = node.lab.mark
         self.frames = 0  # frames written, as of the last look
         self.lost = 0  # frames that were too many for the buffer
         self._packets: list[tuple[float, Packet]] | None = None
@@ -112,6 +114,7 @@ class Capture:
         head = f"capture of {self.node.name}:{self.interface} ({state}): {len(packets)} packets"
         if self.lost:
             head += f", {self.lost} lost"
+        head += in_brackets(self.mark)
         start = packets[0][0] if packets else 0.0
         lines = [f"{(time - start) * 1000:10.3f} ms  {packet}" for time, packet in packets[:20]]
         if len(packets) > 20:

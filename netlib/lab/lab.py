@@ -62,9 +62,13 @@ class Lab:
         """Start the lab, unless it runs. LabError, one line, when it cannot."""
         if not self.running:
             self.down()
-            self._session = engines.start(self.topology, self._wanted)
-            self._end = weakref.finalize(self, self._session.close)
+            self.adopt(engines.start(self.topology, self._wanted))
         return self
+
+    def adopt(self, session: Session) -> None:
+        """Take this running lab as one's own: it ends with this object."""
+        self._session = session
+        self._end = weakref.finalize(self, session.close)
 
     def down(self) -> None:
         """End the lab and all that runs in it, and wait until it is gone. Captures keep what they have seen."""
@@ -124,6 +128,11 @@ class Lab:
         return self.running and self._session is not None and self._session.live
 
     @property
+    def mark(self) -> str:
+        """What its outputs carry when they are not live, such as "RECORDED on 23 November 2026"; else empty."""
+        return "" if self._session is None or self._session.live else self._session.badge.partition(",")[0]
+
+    @property
     def missing(self) -> Mapping[str, list[str]]:
         """What the running lab's nodes could not have on this machine; empty where all is well."""
         return self._session.missing if self._session else {}
@@ -163,6 +172,8 @@ class Lab:
 
     def __repr__(self) -> str:
         lines = [f"lab {self.name} ({f'{self.engine}, up' if self.running else 'down'}), {len(self)} nodes"]
+        if self.mark:
+            lines.append(f"  {self.badge}")
         for link in self.topology.links:
             ends = []
             for end in (link.a, link.b):

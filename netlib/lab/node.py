@@ -102,10 +102,10 @@ class Node:
         try:
             process = self.popen(argv, env=env, stdin=input is not None)
         except CommandMissing as error:
-            done = Done(argv, 127, "", f"{error}\n", self.name)
+            done = Done(argv, 127, "", f"{error}\n", self.name, self.lab.mark)
         else:
             output, errors = process.communicate(timeout, input or "")
-            done = Done(argv, process.wait(), output, errors, self.name)
+            done = Done(argv, process.wait(), output, errors, self.name, self.lab.mark)
         return done.check() if check else done
 
     def sh(self, script: str, timeout: float | None = 60.0, **options: Any) -> Done:

@@ -17,13 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from netlib.lab.errors import LabError, LabTimeout
+from netlib.lab.errors import LabError, LabTimeout, NotLive
 
 if TYPE_CHECKING:
     from netlib.lab.node import Node
 
 KILL_TIMEOUT = 5.0  # seconds until a killed command must be gone
 OUTPUT_LIMIT = 16 << 20  # bytes that `run` keeps of what a command prints
+STATUS_LIMIT = 4096  # bytes: an exit status in digits; or from a recording, that cannot repeat it, `!` and the reason
 Command = str | Sequence[str]
 Output = dict[TextIO, bytearray]
 
@@ -37,6 +38,7 @@ class Done:
     stdout: str
     stderr: str
     node: str = ""
+    mark: str = ""  # what says that it was not run now, but recorded
 
     def __bool__(self) -> bool:
         """Did it succeed?"""
@@ -51,7 +53,7 @@ class Done:
         return self
 
     def __str__(self) -> str:
-        lines = [f"{self.node}$ {shlex.join(self.argv)}", (self.stdout + self.stderr).rstrip("\n")]
+        lines = [f"{self.node}$ {shlex.join(self.argv)}{in_brackets(self.mark)}", (self.stdout + self.stderr).rstrip("\n")]
         if self.returncode:
             lines.append(f"[exit status {self.returncode}]")
         return "\n".join(line for line in lines if line)
@@ -88,9 +90,13 @@ class Process:
         return self.returncode
 
     def _collect(self) -> None:
-        text = os.read(self._status, 16)
+        text = os.read(self._status, STATUS_LIMIT)
         self._close_status()
-        self.returncode = int(text) if text else -signals.SIGKILL  # no word: the node went down, and all with it
+        self.returncode = -signals.SIGKILL  # no word: the node went down, and all with it
+        if text.startswith(b"!"):
+            raise NotLive(text[1:].decode(errors="replace"))
+        if text:
+            self.returncode = int(text)
 
     def kill(self, signal: int = signals.SIGKILL) -> None:
         """Send a signal to the command and what it has started."""
@@ -196,7 +202,12 @@ class Process:
     def __repr__(self) -> str:
         status = self.poll()
         state = "running" if status is None else f"ended with status {status}"
-        return f"{self.node.name}$ {shlex.join(self.argv)} [{state}]"
+        return f"{self.node.name}$ {shlex.join(self.argv)} [{state}]{in_brackets(self.node.lab.mark)}"
+
+
+def in_brackets(mark: str) -> str:
+    """A lab's mark, as it stands at the end of a line; nothing for a live lab."""
+    return f"  [{mark}]" if mark else ""
 
 
 class CommandMissing(LabError):

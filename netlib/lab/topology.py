@@ -30,15 +30,18 @@ from netlib.lab.exec_lines import Command, check_addresses, read_command
 NODE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")  # a host name too (RFC 1123 section 2.1)
 INTERFACE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,14}")  # the kernel's IFNAMSIZ is 16, with the final zero
 
-TOP_KEYS = {"name", "prefix", "topology"}
+TOP_KEYS = {"name", "prefix", "mgmt", "topology"}
 TOPOLOGY_KEYS = {"nodes", "links", "defaults", "kinds"}
 SHARED_KEYS = {
     *("image", "network-mode", "restart-policy", "image-pull-policy", "env", "sysctls", "labels"),
     *("privileged", "cap-add"),
 }
 NODE_KEYS = SHARED_KEYS | {"kind", "exec", "binds"}
-LINK_KEYS = {"endpoints", "mtu", "vars", "labels"}
-RESTART_POLICIES = {"no", "on-failure", "always", "unless-stopped"}
+LINK_KEYS = {"endpoints", "mtu", "vars"}
+CHOICES = {
+    "restart-policy": ("no", "on-failure", "always", "unless-stopped"),
+    "image-pull-policy": ("always", "never", "ifnotpresent", "Always", "Never", "IfNotPresent"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Bind:
     source: Path
     target: str
     line: int
+    says_read_only: bool = False  # `:ro`: without it, containerlab would let the node write to the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Topology:
-    """A checked topology. `path` is the file as errors name it."""
+    """A checked topology. `path` is the file as errors name it, `folder` where it lies."""
 
     name: str
     path: str
     nodes: dict[str, NodeSpec]
     links: tuple[Link, ...]
+    folder: Path = Path()
 
     @cached_property
     def peers(self) -> dict[End, End]:
@@ -123,6 +128,7 @@ def parse_topology(text: str, path: str, folder: Path) -> Topology:
     name = _required(top, "name", document, "the file").text("name")
     if not NODE_NAME.fullmatch(name):
         raise top["name"].error(f"name {name!r} must be letters, digits and '-' (at most 63)")
+    _check_top(top)
     root = _required(top, "topology", document, "the file")
     topology = root.mapping("topology", TOPOLOGY_KEYS)
     shared = _shared(topology)
@@ -131,7 +137,7 @@ def parse_topology(text: str, path: str, folder: Path) -> Topology:
         raise topology["nodes"].error("a lab needs at least one node")
     nodes = {name: _node(name, element, shared, folder) for name, element in node_elements.items()}
     links = _links(topology.get("links"), nodes)
-    result = Topology(name, path, nodes, links)
+    result = Topology(name, path, nodes, links, folder.resolve())
     check_addresses(
         path, {name: node.commands for name, node in nodes.items()}, {name: result.interfaces(name) for name in nodes}
     )
@@ -139,34 +145,53 @@ def parse_topology(text: str, path: str, folder: Path) -> Topology:
     return result
 
 
+def _check_top(top: dict[str, Element]) -> None:
+    """The keys that are containerlab's own business: they change nothing here, and have to be right there."""
+    if "prefix" in top and not re.fullmatch(r"([a-zA-Z0-9][a-zA-Z0-9._-]*)?|__lab-name", top["prefix"].text("prefix")):
+        raise top["prefix"].error("prefix must be letters, digits, '.', '_' and '-'; write prefix: \"\" for none")
+    if "mgmt" in top:
+        for element in top["mgmt"].mapping("mgmt", {"skip-when-unused"}).values():
+            if not element.is_boolean("true"):
+                raise element.error("skip-when-unused must be true: no node of a lab is on a management network")
+
+
 def _shared(topology: dict[str, Element]) -> dict[str, Element]:
     """What `defaults` and `kinds: linux` give every node; the kind is the nearer one and wins."""
     shared: dict[str, Element] = {}
     if "defaults" in topology:
-        shared |= topology["defaults"].mapping("defaults", SHARED_KEYS | {"kind"})
+        shared |= _checked(topology["defaults"].mapping("defaults", SHARED_KEYS | {"kind"}))
     if "kinds" in topology:
         for kind, element in topology["kinds"].mapping("kinds").items():
             _check_kind(kind, element)
-            shared |= element.mapping(f"kind {kind}", SHARED_KEYS)
+            shared |= _checked(element.mapping(f"kind {kind}", SHARED_KEYS))
     return shared
+
+
+def _checked(keys: dict[str, Element]) -> dict[str, Element]:
+    """The keys, after a look at the values that are only containerlab's: one that it refuses is refused here too."""
+    for key, choices in CHOICES.items():
+        if key in keys and keys[key].text(key) not in choices:
+            raise keys[key].error(f"{key} must be one of {', '.join(choices)}")
+    for key, label in keys["labels"].mapping("labels").items() if "labels" in keys else ():
+        if not label.word_or_number(f"label {key}") or label.scalar("it").startswith("-"):
+            raise label.error(f"label {key} must be a text or a number that is not negative")
+    return keys
 
 
 def _node(name: str, element: Element, shared: dict[str, Element], folder: Path) -> NodeSpec:
     what = f"node {name}"
     if not NODE_NAME.fullmatch(name):
         raise element.error(f"node name {name!r} must be letters, digits and '-', as it is a host name too")
-    own = element.mapping(what, NODE_KEYS)
+    own = _checked(element.mapping(what, NODE_KEYS))
     keys = shared | own
     kind = _required(keys, "kind", element, what)
     _check_kind(kind.text("kind"), kind)
     image = _required(keys, "image", element, what).text("image")
-    if "restart-policy" in keys and keys["restart-policy"].text("restart-policy").lower() not in RESTART_POLICIES:
-        raise keys["restart-policy"].error(f"restart-policy must be one of {', '.join(sorted(RESTART_POLICIES))}")
     env: dict[str, str] = {}
     sysctls: dict[str, str] = {}
     for source in (shared, own):
         if "env" in source:
-            env |= {key: value.scalar(f"env {key}") for key, value in source["env"].mapping("env").items()}
+            env |= {key: value.given(f"env {key}") for key, value in source["env"].mapping("env").items()}
         if "sysctls" in source:
             entries = source["sysctls"].mapping("sysctls")
             for key, value in entries.items():
@@ -176,9 +201,12 @@ def _node(name: str, element: Element, shared: dict[str, Element], folder: Path)
                 if interface and interface[1] not in ("all", "default", "lo"):
                     fix = key.replace(f".{interface[1]}.", ".default.")
                     raise value.error(f"sysctl {key!r}: a container has no {interface[1]} yet; write {fix}")
-                sysctls[key] = value.scalar(f"sysctl {key}")
-    commands = tuple(read_command(item, name) for item in own["exec"].sequence("exec")) if "exec" in own else ()
-    binds = tuple(_bind(item, name, folder) for item in own["binds"].sequence("binds")) if "binds" in own else ()
+                sysctls[key] = value.word_or_number(f"sysctl {key}")
+    commands = tuple(read_command(item, name) for item in own["exec"].items("exec")) if "exec" in own else ()
+    binds = tuple(_bind(item, name, folder) for item in own["binds"].items("binds")) if "binds" in own else ()
+    for number, bind in enumerate(binds):
+        if bind.target in (other.target for other in binds[:number]):
+            raise LabError(f"{element.path}:{bind.line}: node {name} has something at {bind.target} already")
     return NodeSpec(name, element.line, image, commands, binds, env, sysctls)
 
 
@@ -196,14 +224,16 @@ def _bind(element: Element, node: str, folder: Path) -> Bind:
     path = folder / source
     if not path.exists():
         raise element.error(f"node {node} binds {source!r}, and there is no {path}; create it or remove the line")
-    return Bind(path.resolve(), target.rstrip("/"), element.line)
+    return Bind(path.resolve(), target.rstrip("/"), element.line, options == "ro")
 
 
 def _links(element: Element | None, nodes: dict[str, NodeSpec]) -> tuple[Link, ...]:
     links: list[Link] = []
     taken: dict[End, int] = {}
-    for item in element.sequence("links") if element else []:
+    for item in element.items("links") if element else []:
         keys = item.mapping("a link", LINK_KEYS)
+        if "vars" in keys:
+            keys["vars"].mapping("vars")
         ends_element = _required(keys, "endpoints", item, "the link")
         ends = ends_element.sequence("endpoints")
         if len(ends) != 2:
@@ -220,10 +250,10 @@ def _check_choices(result: Topology, nodes: dict[str, Element], shared: dict[str
         what = f"node {name}"
         keys = shared | element.mapping(what, NODE_KEYS)
         mode = _required(keys, "network-mode", element, what, " (add `network-mode: none`: a lab has no way out)")
-        if "privileged" in keys and keys["privileged"].scalar("privileged") != "false":
+        if "privileged" in keys and not keys["privileged"].is_boolean("false"):
             raise keys["privileged"].error(f"privileged of {what} must be false: a lab needs no more than NET_ADMIN")
-        for capability in keys["cap-add"].sequence("cap-add") if "cap-add" in keys else []:
-            if capability.text("a capability") != "NET_ADMIN":
+        for number, capability in enumerate(keys["cap-add"].sequence("cap-add") if "cap-add" in keys else []):
+            if number or capability.text("a capability") != "NET_ADMIN":
                 raise capability.error(f"cap-add of {what} may only be [NET_ADMIN]: no lesson needs more")
         if mode.text("network-mode") != "none":
             raise mode.error(f"network-mode of {what} must be none: a lab has no way out, and eth0 is free for links")
