@@ -27,6 +27,7 @@ from typing import NoReturn
 
 from netlib.lab.errors import LabError
 from netlib.lab.lab import Lab, find_topology
+from netlib.lab.node import Node
 
 Check = Callable[[Lab], str]
 FILE_NAME = "tour.py"
@@ -76,6 +77,16 @@ def until(condition: Callable[[], object], timeout: float = 10.0, what: str = "w
         assert time.monotonic() < deadline, f"{what} has not come after {timeout} s"
         time.sleep(STEP)
     return found
+
+
+def counters(node: Node, *names: str) -> dict[str, int]:
+    """The kernel's counters of these names in a node, as `nstat` shows them: `{"TcpRetransSegs": 3}`.
+
+    They count from the node's start, so take the difference of two looks. A counter this kernel lacks is not there.
+    """
+    done = node.run(["nstat", "-asz", *names], check=True)
+    rows = (line.split() for line in done.stdout.splitlines() if not line.startswith("#"))
+    return {name: int(value) for name, value, *_ in rows}
 
 
 def load_tour(lab: str) -> list[Claim]:
