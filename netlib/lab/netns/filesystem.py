@@ -4,9 +4,9 @@
 sockets and scratch files are covered with empty ones. The kernel then locks all of it for the namespaces inside, root
 there or not.
 
-`furnish` runs in each node: its own /tmp, /run, /root, and its own /etc, /var and /srv made of symbolic links to the
-machine's files, so that a node can have its own hosts, resolv.conf or nginx.conf by just writing them. A write through
-one of the links fails, as what it leads to is read-only.
+`furnish` runs in each node: its own /tmp, /run, /root, and its own /etc, /opt, /srv and /var made of symbolic links to
+the machine's files, so that a node can have its own hosts, resolv.conf or nginx.conf by just writing them. A write
+through one of the links fails, as what it leads to is read-only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from netlib.lab.agent.system import (
 
 STAGE = "/run/netlib-lab"  # inside the lab only: the files of `binds`, where nodes pick them up
 SCRATCH = {"/run": "mode=755", "/tmp": "mode=1777", "/root": "mode=700", "/dev/shm": "mode=1777"}
-FARMS = ("/etc", "/var", "/srv")
+FARMS = ("/etc", "/opt", "/srv", "/var")
 IMAGE = ".image"  # in each farm: the machine's own folder, read-only
 # folders that programs write to, so a node has them for itself
 OWN = {"/var": ("cache", "lib", "log", "spool", "tmp")}
