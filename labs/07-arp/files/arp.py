@@ -1,0 +1,37 @@
+"""Send one ARP packet that nobody has asked for (RFC 826), from eth1.
+
+    arp.py claim ADDRESS TO MAC   a reply to the host TO at MAC: "ADDRESS is at" this node's own MAC address
+    arp.py announce ADDRESS       to everyone: the same, as a gratuitous ARP request (RFC 5944 section 4.6)
+
+Nothing in ARP says whether an answer is true. `claim` for one's own address is a courtesy, for another's an attack.
+"""
+
+import socket
+import struct
+import sys
+
+INTERFACE = "eth1"
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+ARP, ETHERNET, IPV4 = 0x0806, 1, 0x0800
+REQUEST, REPLY = 1, 2
+
+
+def octets(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def send(operation: int, about: str, target: str, target_mac: str, to: str) -> None:
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    wire.bind((INTERFACE, ARP))
+    own = wire.getsockname()[4]
+    packet = struct.pack("!HHBBH", ETHERNET, IPV4, 6, 4, operation)
+    packet += own + socket.inet_aton(about) + octets(target_mac) + socket.inet_aton(target)
+    wire.send(octets(to) + own + struct.pack("!H", ARP) + packet)
+    print(f"told {to}: {about} is at {own.hex(':')}")
+
+
+if sys.argv[1] == "claim":
+    _, _, address, victim, mac = sys.argv
+    send(REPLY, address, victim, mac, mac)
+else:
+    send(REQUEST, sys.argv[2], sys.argv[2], "00:00:00:00:00:00", BROADCAST)
