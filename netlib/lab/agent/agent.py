@@ -9,12 +9,14 @@ a pipe that came with the request. Orphans become this process's children, as th
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import select
 import signal
 import socket
 import struct
+import termios
 import time
 from typing import Any, NoReturn
 
@@ -108,6 +110,33 @@ class Agent:
             argv[0], argv, environment, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_RESET_SIGNALS
         )
 
+    def _spawn_on_terminal(self, argv: list[str], streams: list[int], environment: dict[str, str]) -> int:
+        """As `_spawn`, and streams[0], a terminal, becomes the one that the new session is controlled by: Ctrl-C, job
+        control, the size of its window. posix_spawn cannot do that."""
+        failed_read, failed_write = os.pipe2(os.O_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                for number in _RESET_SIGNALS:
+                    signal.signal(number, signal.SIG_DFL)
+                os.setsid()
+                fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
+                for number, fd in enumerate(streams):
+                    os.dup2(fd, number)
+                os.execvpe(argv[0], argv, environment)
+            except OSError as error:
+                os.write(failed_write, b"%d" % (error.errno or 0))
+            finally:
+                os._exit(127)
+        os.close(failed_write)
+        failed = os.read(failed_read, 16)
+        os.close(failed_read)
+        if failed:
+            os.waitpid(pid, 0)
+            raise OSError(int(failed), os.strerror(int(failed)))
+        return pid
+
     def serve(self) -> NoReturn:
         """Answer requests for ever; the supervisor's end is ours."""
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -145,8 +174,10 @@ class Agent:
         return True
 
     def do_exec(self, request: Message, fds: list[int], give: list[int]) -> Message:
-        """Start argv with the streams fds[0:3]; its exit status will be written to fds[3]."""
-        pid = self._spawn(request["argv"], fds[:3], {**self.environment, **request["env"]})
+        """Start argv with the streams fds[0:3]; its exit status will be written to fds[3]. With `tty`, fds[0] is a
+        terminal and controls it."""
+        spawn = self._spawn_on_terminal if request.get("tty") else self._spawn
+        pid = spawn(request["argv"], fds[:3], {**self.environment, **request["env"]})
         self.children[pid] = os.dup(fds[3])
         return {"pid": pid}
 
