@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import array
+import errno
 import json
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +22,12 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 def send(channel: socket.socket, message: Message, fds: Sequence[int] = ()) -> None:
+    """OSError (EMSGSIZE) for a message that the other end would get only in part."""
+    data = json.dumps(message).encode()
+    if len(data) > MESSAGE_LIMIT:
+        raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
     ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-    channel.sendmsg([json.dumps(message).encode()], ancillary)
+    channel.sendmsg([data], ancillary)
 
 
 def receive(channel: socket.socket) -> tuple[Message | None, list[int]]:
