@@ -68,6 +68,30 @@ class Element:
             raise self.error(f"{what} must be a single value, not {_kind(self.node)}")
         return str(self.node.value)
 
+    def items(self, what: str) -> list[Element]:
+        """A list that is not empty: containerlab's schema refuses an empty one."""
+        items = self.sequence(what)
+        if not items:
+            raise self.error(f"{what} is an empty list; remove the line")
+        return items
+
+    def given(self, what: str) -> str:
+        """A single value as it is written; an empty one must say so with quotes."""
+        value = self.scalar(what)
+        if self.node.tag == "tag:yaml.org,2002:null":
+            raise self.error(f'{what} is empty; write its value, or "" for an empty one')
+        return value
+
+    def word_or_number(self, what: str) -> str:
+        value = self.scalar(what)
+        if self.node.tag.rpartition(":")[2] not in ("str", "int", "float"):
+            raise self.error(f'{what} must be text or a number, and YAML reads {_kind(self.node)}; write it in quotes')
+        return value
+
+    def is_boolean(self, word: str) -> bool:
+        """Is it the plain word `true` (or `false`)? Quoted, it would be text."""
+        return self.node.tag == "tag:yaml.org,2002:bool" and self.scalar("it") == word
+
     def integer(self, what: str, low: int, high: int) -> int:
         value = self.scalar(what)
         if self.node.tag != "tag:yaml.org,2002:int" or not value.isascii() or not value.isdigit() or len(value) > 9:

@@ -18,7 +18,7 @@ What the `exec` lines say about addresses is checked in exec_lines.py; running t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -131,7 +131,7 @@ def parse_topology(text: str, path: str, folder: Path) -> Topology:
     _check_top(top)
     root = _required(top, "topology", document, "the file")
     topology = root.mapping("topology", TOPOLOGY_KEYS)
-    shared = _shared(topology)
+    shared = _levels(topology)
     node_elements = _required(topology, "nodes", root, "topology").mapping("nodes")
     if not node_elements:
         raise topology["nodes"].error("a lab needs at least one node")
@@ -150,21 +150,24 @@ def _check_top(top: dict[str, Element]) -> None:
     if "prefix" in top and not re.fullmatch(r"([a-zA-Z0-9][a-zA-Z0-9._-]*)?|__lab-name", top["prefix"].text("prefix")):
         raise top["prefix"].error("prefix must be letters, digits, '.', '_' and '-'; write prefix: \"\" for none")
     if "mgmt" in top:
-        for element in top["mgmt"].mapping("mgmt", {"skip-when-unused"}).values():
-            if not element.is_boolean("true"):
-                raise element.error("skip-when-unused must be true: no node of a lab is on a management network")
+        management = top["mgmt"].mapping("mgmt", {"skip-when-unused"})
+        if not management or not management["skip-when-unused"].is_boolean("true"):
+            raise top["mgmt"].error("write mgmt: {skip-when-unused: true}: no node of a lab is on that network")
 
 
-def _shared(topology: dict[str, Element]) -> dict[str, Element]:
-    """What `defaults` and `kinds: linux` give every node; the kind is the nearer one and wins."""
-    shared: dict[str, Element] = {}
+def _levels(topology: dict[str, Element]) -> tuple[dict[str, Element], ...]:
+    """What `defaults` and `kinds: linux` give every node, the nearer one last: it wins, and mappings add up."""
+    levels = []
     if "defaults" in topology:
-        shared |= _checked(topology["defaults"].mapping("defaults", SHARED_KEYS | {"kind"}))
-    if "kinds" in topology:
-        for kind, element in topology["kinds"].mapping("kinds").items():
-            _check_kind(kind, element)
-            shared |= _checked(element.mapping(f"kind {kind}", SHARED_KEYS))
-    return shared
+        levels.append(_checked(topology["defaults"].mapping("defaults", SHARED_KEYS | {"kind"})))
+    for kind, element in topology["kinds"].mapping("kinds").items() if "kinds" in topology else ():
+        _check_kind(kind, element)
+        levels.append(_checked(element.mapping(f"kind {kind}", SHARED_KEYS)))
+    return tuple(levels)
+
+
+def _nearest(levels: Iterable[dict[str, Element]]) -> dict[str, Element]:
+    return {key: element for level in levels for key, element in level.items()}
 
 
 def _checked(keys: dict[str, Element]) -> dict[str, Element]:
@@ -172,42 +175,54 @@ def _checked(keys: dict[str, Element]) -> dict[str, Element]:
     for key, choices in CHOICES.items():
         if key in keys and keys[key].text(key) not in choices:
             raise keys[key].error(f"{key} must be one of {', '.join(choices)}")
+    if "image" in keys:
+        keys["image"].text("image")
+    if "kind" in keys:
+        _check_kind(keys["kind"].text("kind"), keys["kind"])
+    _environment(keys)
+    _sysctls(keys)
     for key, label in keys["labels"].mapping("labels").items() if "labels" in keys else ():
-        if not label.word_or_number(f"label {key}") or label.scalar("it").startswith("-"):
-            raise label.error(f"label {key} must be a text or a number that is not negative")
+        if not label.text(f"label {key}"):
+            raise label.error(f"label {key} is empty; write its value, or remove the line")
     return keys
 
 
-def _node(name: str, element: Element, shared: dict[str, Element], folder: Path) -> NodeSpec:
+def _node(name: str, element: Element, shared: tuple[dict[str, Element], ...], folder: Path) -> NodeSpec:
     what = f"node {name}"
     if not NODE_NAME.fullmatch(name):
         raise element.error(f"node name {name!r} must be letters, digits and '-', as it is a host name too")
     own = _checked(element.mapping(what, NODE_KEYS))
-    keys = shared | own
-    kind = _required(keys, "kind", element, what)
-    _check_kind(kind.text("kind"), kind)
+    keys = _nearest((*shared, own))
+    _required(keys, "kind", element, what)
     image = _required(keys, "image", element, what).text("image")
     env: dict[str, str] = {}
     sysctls: dict[str, str] = {}
-    for source in (shared, own):
-        if "env" in source:
-            env |= {key: value.given(f"env {key}") for key, value in source["env"].mapping("env").items()}
-        if "sysctls" in source:
-            entries = source["sysctls"].mapping("sysctls")
-            for key, value in entries.items():
-                if not re.fullmatch(r"net\.[a-z0-9_.-]+", key):
-                    raise value.error(f"sysctl {key!r}: a node has only its own net.* settings")
-                interface = re.match(r"net\.ipv[46]\.(?:conf|neigh)\.([^.]+)", key)
-                if interface and interface[1] not in ("all", "default", "lo"):
-                    fix = key.replace(f".{interface[1]}.", ".default.")
-                    raise value.error(f"sysctl {key!r}: a container has no {interface[1]} yet; write {fix}")
-                sysctls[key] = value.word_or_number(f"sysctl {key}")
+    for level in (*shared, own):
+        env |= _environment(level)
+        sysctls |= _sysctls(level)
     commands = tuple(read_command(item, name) for item in own["exec"].items("exec")) if "exec" in own else ()
     binds = tuple(_bind(item, name, folder) for item in own["binds"].items("binds")) if "binds" in own else ()
     for number, bind in enumerate(binds):
         if bind.target in (other.target for other in binds[:number]):
             raise LabError(f"{element.path}:{bind.line}: node {name} has something at {bind.target} already")
     return NodeSpec(name, element.line, image, commands, binds, env, sysctls)
+
+
+def _environment(keys: dict[str, Element]) -> dict[str, str]:
+    entries = keys["env"].mapping("env") if "env" in keys else {}
+    return {name: value.given(f"env {name}") for name, value in entries.items()}
+
+
+def _sysctls(keys: dict[str, Element]) -> dict[str, str]:
+    entries = keys["sysctls"].mapping("sysctls") if "sysctls" in keys else {}
+    for name, value in entries.items():
+        if not re.fullmatch(r"net\.[a-z0-9_.-]+", name):
+            raise value.error(f"sysctl {name!r}: a node has only its own net.* settings")
+        interface = re.match(r"net\.ipv[46]\.(?:conf|neigh)\.([^.]+)", name)
+        if interface and interface[1] not in ("all", "default", "lo"):
+            fix = name.replace(f".{interface[1]}.", ".default.")
+            raise value.error(f"sysctl {name!r}: a container has no {interface[1]} yet; write {fix}")
+    return {name: value.word_or_number(f"sysctl {name}") for name, value in entries.items()}
 
 
 def _check_kind(kind: str, element: Element) -> None:
@@ -244,22 +259,28 @@ def _links(element: Element | None, nodes: dict[str, NodeSpec]) -> tuple[Link, .
     return tuple(links)
 
 
-def _check_choices(result: Topology, nodes: dict[str, Element], shared: dict[str, Element]) -> None:
+def _check_choices(result: Topology, nodes: dict[str, Element], shared: tuple[dict[str, Element], ...]) -> None:
     """What the format leaves open, and a lesson does not. Last, so that plain mistakes are told first."""
     for name, element in nodes.items():
         what = f"node {name}"
-        keys = shared | element.mapping(what, NODE_KEYS)
-        mode = _required(keys, "network-mode", element, what, " (add `network-mode: none`: a lab has no way out)")
-        if "privileged" in keys and not keys["privileged"].is_boolean("false"):
-            raise keys["privileged"].error(f"privileged of {what} must be false: a lab needs no more than NET_ADMIN")
-        for number, capability in enumerate(keys["cap-add"].sequence("cap-add") if "cap-add" in keys else []):
-            if number or capability.text("a capability") != "NET_ADMIN":
-                raise capability.error(f"cap-add of {what} may only be [NET_ADMIN]: no lesson needs more")
-        if mode.text("network-mode") != "none":
-            raise mode.error(f"network-mode of {what} must be none: a lab has no way out, and eth0 is free for links")
+        levels = (*shared, element.mapping(what, NODE_KEYS))
+        _required(_nearest(levels), "network-mode", element, what, " (add `network-mode: none`: a lab has no way out)")
+        for keys in levels:
+            _check_isolation(keys, what)
     for link in result.links:
         if not link.mtu:
             raise result.error(link.line, "the link has no 'mtu' (add `mtu: 1500`: containerlab's default is 9500)")
+
+
+def _check_isolation(keys: dict[str, Element], what: str) -> None:
+    if "privileged" in keys and not keys["privileged"].is_boolean("false"):
+        raise keys["privileged"].error(f"privileged of {what} must be false: a lab needs no more than NET_ADMIN")
+    for number, capability in enumerate(keys["cap-add"].sequence("cap-add") if "cap-add" in keys else []):
+        if number or capability.text("a capability") != "NET_ADMIN":
+            raise capability.error(f"cap-add of {what} may only be [NET_ADMIN]: no lesson needs more")
+    if "network-mode" in keys and keys["network-mode"].text("network-mode") != "none":
+        mode = keys["network-mode"]
+        raise mode.error(f"network-mode of {what} must be none: a lab has no way out, and eth0 is free for links")
 
 
 def _end(element: Element, nodes: dict[str, NodeSpec], taken: dict[End, int]) -> End:
