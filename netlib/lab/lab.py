@@ -28,6 +28,7 @@ from netlib.lab.topology import Topology, read_topology
 
 if TYPE_CHECKING:
     from netlib.lab.doctor import Doctor
+    from netlib.lab.kept import KeptSession
     from netlib.lab.session import Session
     from netlib.worlds.live import Live
 
@@ -39,16 +40,29 @@ class Lab:
 
     `engine` is one of `netlib.lab.engines.ENGINES`; without it, the first that works on this machine.
     Raises LabError, one line, when there is no such lab or engine, or its topology is wrong. `up` starts it.
+    `join=True` gives the one that `netlib lab up` has started, up already; `down` then leaves it, and it goes on.
     """
 
-    def __init__(self, lab: str | os.PathLike[str] | Topology, *, engine: str | None = None):
+    def __init__(self, lab: str | os.PathLike[str] | Topology, *, engine: str | None = None, join: bool = False):
         self._wanted = engines.asked_for(engine)
-        self.topology: Topology = lab if isinstance(lab, Topology) else read_topology(find_topology(lab))
+        self._joins = join
+        joined = _join(lab) if join and not isinstance(lab, Topology) else None
+        if joined:
+            self.topology: Topology = joined.topology()
+        else:
+            self.topology = lab if isinstance(lab, Topology) else read_topology(find_topology(lab))
         self._session: Session | None = None
         self._end: weakref.finalize[[], Lab] | None = None
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._attachments: weakref.WeakSet[Live] = weakref.WeakSet()
         self._captures: weakref.WeakSet[Capture] = weakref.WeakSet()
+        if joined:
+            self.adopt(joined)
+
+    @classmethod
+    def join(cls, lab: str | os.PathLike[str]) -> Lab:
+        """The lab of that name, number or path that `netlib lab up` has started: `Lab(lab, join=True)`."""
+        return cls(lab, join=True)
 
     @property
     def name(self) -> str:
@@ -62,7 +76,7 @@ class Lab:
         """Start the lab, unless it runs. LabError, one line, when it cannot."""
         if not self.running:
             self.down()
-            self.adopt(engines.start(self.topology, self._wanted))
+            self.adopt(_join(self.name) if self._joins else engines.start(self.topology, self._wanted))
         return self
 
     def adopt(self, session: Session) -> None:
@@ -71,7 +85,10 @@ class Lab:
         self._end = weakref.finalize(self, session.close)
 
     def down(self) -> None:
-        """End the lab and all that runs in it, and wait until it is gone. Captures keep what they have seen."""
+        """End the lab and all that runs in it, and wait until it is gone. Captures keep what they have seen.
+
+        A lab that was joined goes on: `netlib lab down` ends it.
+        """
         if self._session is not None and self._session.owner != os.getpid():
             return  # a fork of the notebook: what it has are copies, and the lab is not its own
         for attachment in list(self._attachments):
@@ -212,6 +229,12 @@ def find_topology(lab: str | os.PathLike[str]) -> Path:
     if not known:
         raise LabError(f"no lab {text!r}: there is no folder labs/ here or above; start in the course's folder")
     raise LabError(f"no lab {text!r}; {suggest(text, known)}")
+
+
+def _join(lab: str | os.PathLike[str]) -> KeptSession:
+    from netlib.lab import kept  # needs Linux
+
+    return kept.KeptSession(kept.find(lab).name)
 
 
 def _shelves() -> Iterator[Path]:
