@@ -11,32 +11,41 @@ import contextlib
 import os
 import socket
 import tempfile
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from netlib.lab.agent.recorder import STATISTICS
+from netlib.lab.agent.recorder import STATISTICS, TROUBLE
 from netlib.lab.errors import LabError
 from netlib.lab.process import in_brackets
 
 if TYPE_CHECKING:
     from netlib.lab.node import Node
+    from netlib.view import SequenceDiagram
     from netlib.wire.packet import Packet
 
 SIZE_LIMIT = 256 << 20  # bytes of pcap; more is counted as lost
+LIMITS = f"it is made for 15,000 frames/s, and {SIZE_LIMIT >> 20} MiB"
 ORDER_TIMEOUT = 10.0  # seconds for the recorder to write down what it has
+
+
+class CaptureIncomplete(UserWarning):
+    """Frames are missing in a capture."""
 
 
 class Capture:
     """A running or finished capture. `path` is a pcap file that other tools can read too.
 
-    Without a path of your own the file has no name in any folder, and goes away with this object.
+    Without a path of your own the file has no name in any folder, and goes away with this object. Frames that were too
+    many for the recorder's buffer or for the disk are counted in `lost`; a warning, CaptureIncomplete, says so once.
     """
 
     def __init__(self, node: Node, interface: str, path: str | os.PathLike[str] | None = None):
         self.node, self.interface = node, interface
         self.mark = node.lab.mark
         self.frames = 0  # frames written, as of the last look
-        self.lost = 0  # frames that were too many for the buffer
+        self.lost = 0  # frames that were too many for the buffer or the disk
+        self.trouble = ""  # why frames are missing, in a line; empty where none is
         self._packets: list[tuple[float, Packet]] | None = None
         self._file = _open(path)
         self._close_file = weakref.finalize(self, os.close, self._file)
@@ -63,7 +72,7 @@ class Capture:
         if self._packets is not None:
             return self._packets
         self._flush()
-        packets = list(read_pcap(self.path))
+        packets = list(read_pcap(self.path)) if os.fstat(self._file).st_size else []  # empty: the disk was full
         if not self.running:
             self._packets = packets
         return packets
@@ -88,13 +97,37 @@ class Capture:
         """The recorder's answer to an order: its counters. None when the lab went down: the file stays as it is."""
         assert self._orders
         try:
-            answer = self._orders.recv(STATISTICS.size)
+            answer = self._orders.recv(STATISTICS.size + TROUBLE.size)
         except TimeoutError:
             raise LabError(f"the capture of {self.node.name}:{self.interface} does not answer") from None
         except OSError:
             answer = b""
-        if len(answer) == STATISTICS.size:
-            self.frames, self.lost = STATISTICS.unpack(answer)
+        if len(answer) >= STATISTICS.size:
+            self.frames, self.lost = STATISTICS.unpack_from(answer)
+            self._warn(answer[STATISTICS.size :])
+
+    def _warn(self, trouble: bytes) -> None:
+        """Tell the reader, the first time, that frames are missing, and why."""
+        told = bool(self.trouble)
+        where = f"the capture of {self.node.name}:{self.interface}"
+        if trouble:
+            reason = os.strerror(TROUBLE.unpack(trouble)[0])
+            fix = "make room there, or give lab.capture a path on another disk"
+            self.trouble = f"{where} lost {self.lost} frames: its file could not grow ({reason}); {fix}"
+        elif self.lost:
+            self.trouble = f"{where} lost {self.lost} frames: more came than it could take or keep ({LIMITS})"
+        if self.trouble and not told:
+            warnings.warn(self.trouble, CaptureIncomplete, stacklevel=4)
+
+    def sequence(self, **options: Any) -> SequenceDiagram:
+        """A sequence diagram of what was seen here; the topology names the addresses. Options: SequenceDiagram's."""
+        from netlib.lab.captures import sequence
+
+        return sequence([self], **options)
+
+    @property
+    def where(self) -> str:
+        return f"{self.node.name}:{self.interface}"
 
     def __enter__(self) -> Capture:
         return self
@@ -129,5 +162,8 @@ def _open(path: str | os.PathLike[str] | None) -> int:
             return os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise LabError(f"{os.fspath(path)} cannot be written: {error.strerror}") from None
-    with tempfile.TemporaryFile(prefix="netlib-") as file:
-        return os.dup(file.fileno())
+    try:
+        with tempfile.TemporaryFile(prefix="netlib-") as file:
+            return os.dup(file.fileno())
+    except OSError as error:
+        raise LabError(f"no room for a capture in {tempfile.gettempdir()}: {error.strerror}") from None

@@ -18,7 +18,7 @@ import socket
 import struct
 import termios
 import time
-from typing import Any, NoReturn
+from typing import Any
 
 from netlib.lab.agent import baseline, recorder
 from netlib.lab.agent.channel import Message, receive, send
@@ -60,11 +60,18 @@ class Agent:
         self.children: dict[int, int] = {}  # process id -> the pipe that awaits its status
         os.environ.update(self.environment)
 
-    def configure(self, node: dict[str, Any]) -> list[str]:
-        """Settings, interfaces, then the exec lines in their order. What cannot be had here is in the answer."""
-        unwritten = baseline.write_sysctls(baseline.BASELINE)
-        for name, reason in baseline.write_sysctls(node["sysctls"]).items():
+    def write_settings(self, node: dict[str, Any], folder: str = "/proc/sys") -> list[str]:
+        """The baseline and the node's own `sysctls`, before there are links: these take over what `default` says.
+
+        What cannot be had here is in the answer.
+        """
+        unwritten = baseline.write_sysctls(baseline.BASELINE, folder)
+        for name, reason in baseline.write_sysctls(node["sysctls"], folder).items():
             raise SetupFailed(node["line"], f"sysctl {name}: {reason}")
+        return ["sysctls (/proc/sys is read-only)"] if unwritten else []
+
+    def configure(self, node: dict[str, Any]) -> None:
+        """The interfaces, then the exec lines in their order."""
         netlink = Netlink()
         netlink.set_up("lo")
         for interface in node["interfaces"]:
@@ -76,7 +83,6 @@ class Agent:
         netlink.close()
         for group in _batches(node["commands"]):
             self._run_setup(group)
-        return ["sysctls (/proc/sys is read-only)"] if unwritten else []
 
     def _run_setup(self, group: list[dict[str, Any]]) -> None:
         """Run exec lines: one that is not plain `ip`, or several `ip` lines as one `ip -batch`."""
@@ -137,21 +143,28 @@ class Agent:
             raise OSError(int(failed), os.strerror(int(failed)))
         return pid
 
-    def serve(self) -> NoReturn:
-        """Answer requests for ever; the supervisor's end is ours."""
+    def serve(self, notebook: int | None = None) -> None:
+        """Answer requests until the process behind the pidfd `notebook` is gone, or has let go of this node.
+
+        Without one, for ever: the supervisor's end is ours.
+        """
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         poll = select.poll()
         poll.register(self.channel, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
+        if notebook is not None:
+            poll.register(notebook, select.POLLIN)
         self._reap()
         while True:
             for fd, _ in poll.poll():
                 if fd == wake_read:
                     os.read(wake_read, 4096)
                     self._reap()
-                elif not self._answer():
+                elif fd == notebook or not self._answer():
+                    if notebook is not None:
+                        return
                     poll.unregister(fd)  # the notebook has let go of this node; the supervisor will end us
 
     def _answer(self) -> bool:
@@ -201,8 +214,7 @@ class Agent:
 
     def do_capture(self, request: Message, fds: list[int], give: list[int]) -> Message:
         """Record an interface into the file fds[0], under the command of fds[1]. It listens before we answer."""
-        packets = _packet_socket(request["interface"])
-        recorder.prepare(packets)
+        packets = recorder.listen(request["interface"])
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)

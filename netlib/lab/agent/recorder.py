@@ -2,7 +2,8 @@
 
 The file is the classic libpcap format with nanoseconds (magic 0xa1b23c4d): a 24-byte header, then 16 bytes and the
 frame for each. Its orders come on a socket: a byte means "write all that you have seen, and say so"; the end of the
-socket means the same, and then stop. Frames wait in the kernel's buffer meanwhile, and what does not fit is counted.
+socket means the same, and then stop. Frames wait in the kernel's buffer meanwhile (ring.py), and what does not fit is
+counted as lost. So is what the disk has no room for; the file then ends with the last frame that fitted whole.
 """
 
 from __future__ import annotations
@@ -15,31 +16,20 @@ import socket
 import struct
 from typing import NoReturn
 
+from netlib.lab.agent import ring
 from netlib.lab.agent.system import set_process_name
 
-SNAPSHOT_LENGTH = 65535
-BUFFER = 16 << 20  # bytes of kernel memory for frames that wait
+HEADER = struct.pack("=IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, ring.LONGEST, 1)  # 1: Ethernet
 STATISTICS = struct.Struct("=QQ")  # frames written, frames lost
-_SO_RCVBUFFORCE, _SO_TIMESTAMPNS, _SOL_PACKET, _PACKET_STATISTICS = 33, 35, 263, 6
-_LINKTYPE_ETHERNET = 1
-_TIMESTAMP = struct.Struct("=qq")
+TROUBLE = struct.Struct("=i")  # may follow: why the file took no more, an errno
 
-
-def prepare(packets: socket.socket) -> None:
-    """Time stamps from the kernel, and as much buffer as it gives us."""
-    packets.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
-        try:
-            packets.setsockopt(socket.SOL_SOCKET, option, BUFFER)
-            return
-        except OSError:
-            continue
+listen = ring.listen
 
 
 def run(packets: socket.socket, file: int, orders_fd: int, limit: int) -> NoReturn:
     """Record until the orders end. Beyond `limit` bytes of file, frames are counted as lost."""
     set_process_name("capture")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_IGN)
     orders = socket.socket(fileno=orders_fd)
     recorder = Recorder(packets, file, limit)
@@ -49,48 +39,56 @@ def run(packets: socket.socket, file: int, orders_fd: int, limit: int) -> NoRetu
     while True:
         events = dict(poll.poll())
         order = orders.recv(1) if orders.fileno() in events else None
-        recorder.drain()  # after the order is read: all that was seen before it was given
+        recorder.drain(everything=order is not None)  # after the order is read: all that was seen before it was given
         if order is not None:
             with contextlib.suppress(OSError):
-                orders.send(STATISTICS.pack(recorder.written, recorder.lost))
+                orders.send(recorder.report())
             if not order:
                 os._exit(0)
 
 
 class Recorder:
+    """Writes what a socket of `listen` has, and counts. `trouble` is the errno with which the file took no more."""
+
     def __init__(self, packets: socket.socket, file: int, limit: int):
-        self.packets, self.file, self.limit = packets, file, limit
-        self.written = self.lost = self.size = 0
-        self.buffer = bytearray(SNAPSHOT_LENGTH)
-        packets.setblocking(False)
-        self._write(struct.pack("=IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, SNAPSHOT_LENGTH, _LINKTYPE_ETHERNET))
+        self.source, self.file, self.limit = ring.source(packets), file, limit
+        self.written = self.lost = self.size = self.trouble = 0
+        self._write([HEADER])
+        self.written = self.lost = 0
 
-    def drain(self) -> None:
-        """Write every frame that the kernel has for us now (in a flood there is always one more: so not for ever)."""
-        chunks: list[bytes] = []
-        for _ in range(1 << 16):
-            try:
-                length, ancillary, _, _ = self.packets.recvmsg_into([self.buffer], 64)
-            except BlockingIOError:
-                break
-            except OSError:  # the interface went down; frames that were seen stay
-                break
-            stamps = (data for level, kind, data in ancillary if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS)
-            seconds, nanoseconds = _TIMESTAMP.unpack_from(next(stamps))
-            if self.size + 16 + length > self.limit:
-                self.lost += 1
-                continue
-            chunks.append(struct.pack("=IIII", seconds, nanoseconds, length, length) + self.buffer[:length])
-            self.size += 16 + length
-            self.written += 1
-            if len(chunks) >= 512:
-                self._write(b"".join(chunks))
-                chunks.clear()
-        self._write(b"".join(chunks))
-        _, dropped = struct.unpack("=II", self.packets.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
-        self.lost += dropped
+    def report(self) -> bytes:
+        more = TROUBLE.pack(self.trouble) if self.trouble else b""
+        return STATISTICS.pack(self.written, self.lost) + more
 
-    def _write(self, data: bytes) -> None:
+    def drain(self, everything: bool = True) -> None:
+        """Write the frames that the kernel has for us now: those that it has handed over, or all."""
+        for records in self.source.records(everything):
+            self._write(records)
+        self.lost += self.source.dropped()
+
+    def _write(self, records: list[bytes]) -> None:
+        """Append whole records: those that the limit and the disk have room for. The others are lost."""
+        data = b"".join(records)
+        room = self.limit - self.size
+        if len(data) > room:
+            data = data[: max(0, room)]
+        done = 0
         view = memoryview(data)
-        while view:
-            view = view[os.write(self.file, view) :]
+        while done < len(data) and not self.trouble:
+            try:
+                done += os.write(self.file, view[done:])
+            except OSError as error:  # a full disk, a quota, a limit on files
+                self.trouble = error.errno or -1
+        whole = kept = 0
+        for record in records:
+            if whole + len(record) > done:
+                break
+            whole += len(record)
+            kept += 1
+        self.size += whole
+        self.written += kept
+        self.lost += len(records) - kept
+        if whole < done:  # half a record at the end would make the file one that is damaged
+            with contextlib.suppress(OSError):
+                os.ftruncate(self.file, self.size)
+                os.lseek(self.file, self.size, os.SEEK_SET)
