@@ -18,7 +18,7 @@ CLONE_NEWNET = 0x4000_0000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 1 << 12, 1 << 13, 1 << 14, 1 << 18
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME = 1, 4, 15
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_TIMERSLACK = 1, 4, 15, 29
 _SYS_MOUNT_SETATTR = 442  # the same number on every architecture
 _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = -100, 0x8000, 1
 
@@ -82,3 +82,8 @@ def set_dumpable() -> None:
 
 def set_process_name(name: str) -> None:
     _prctl(_PR_SET_NAME, name.encode()[:15])
+
+
+def set_timer_slack(nanoseconds: int) -> None:
+    """How late the kernel may wake this process, to save wake-ups; 50 µs if not said."""
+    _prctl(_PR_SET_TIMERSLACK, nanoseconds)
