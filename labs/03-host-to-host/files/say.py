@@ -1,7 +1,7 @@
 """Two programs on one host, told apart by their port.
 
-    say.py serve PORT NAME      answers each datagram to PORT with NAME; goes into the background once it listens
-    say.py ask ADDRESS PORT     sends one datagram and prints who answers
+say.py serve PORT NAME      answers each datagram to PORT with NAME; goes into the background once it listens
+say.py ask ADDRESS PORT     sends one datagram and prints who answers
 """
 
 import os
