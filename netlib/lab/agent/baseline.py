@@ -59,21 +59,38 @@ BASELINE: dict[str, str] = {
     "net.ipv4.tcp_tw_reuse": "2",
     "net.ipv4.tcp_window_scaling": "1",
     "net.core.somaxconn": "4096",
+    # where the machine has Docker, a bridge in a node would hand its frames to the node's packet filter
+    **{f"net.bridge.bridge-nf-call-{table}": "0" for table in ("arptables", "iptables", "ip6tables")},
     **{f"net.ipv6.conf.{name}.disable_ipv6": "1" for name in _INTERFACES},
     **{f"net.ipv6.conf.{name}.accept_ra": "0" for name in _INTERFACES},
 }
 
 
-def write_sysctls(settings: Mapping[str, str]) -> dict[str, str]:
-    """Write the settings; those that could not be written, each with the kernel's reason."""
+def write_sysctls(settings: Mapping[str, str], folder: str = "/proc/sys") -> dict[str, str]:
+    """Write the settings; those that could not be written, each with the kernel's reason.
+
+    `folder` is /proc/sys under another name, where a container has its own read-only. Settings of the network are those
+    of the process that opens them, so it does not matter whose /proc it is.
+    """
     failed: dict[str, str] = {}
     for name, value in settings.items():
+        path = f"{folder}/{name.replace('.', '/')}"
         try:
-            with open("/proc/sys/" + name.replace(".", "/"), "w", encoding="utf-8") as file:
+            with open(path, "w", encoding="utf-8") as file:
                 file.write(value)
         except FileNotFoundError:
             if name not in BASELINE:  # kernels differ in what they have
                 failed[name] = "this kernel has no such setting"
         except OSError as error:
-            failed[name] = error.strerror or str(error)
+            if not _is(path, value):
+                failed[name] = error.strerror or str(error)
     return failed
+
+
+def _is(path: str, value: str) -> bool:
+    """Has it that value already? Some engines write the settings before the agent is there."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().split() == value.split()
+    except OSError:
+        return False

@@ -29,13 +29,14 @@ def run(channel: socket.socket, node: dict[str, Any]) -> NoReturn:
         set_process_name("init")
         keep_only({0, 1, 2, channel.fileno()})
         missing = _furnish(node)
+        agent = Agent(channel, node)
+        missing += agent.write_settings(node)
         namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         send(channel, {"event": "furnished"}, [namespace])
         os.close(namespace)
         if receive(channel)[0] is None:
             os._exit(0)
-        agent = Agent(channel, node)
-        missing += agent.configure(node)
+        agent.configure(node)
         send(channel, {"event": "configured", "missing": missing})
     except SetupFailed as failure:
         send(channel, {"event": "failed", "step": "exec", "line": failure.line, "errno": 0, "message": str(failure)})
@@ -45,6 +46,7 @@ def run(channel: socket.socket, node: dict[str, Any]) -> NoReturn:
         send(channel, {"event": "failed", "step": "node", "errno": error.errno, "message": message})
         os._exit(1)
     agent.serve()
+    os._exit(0)
 
 
 def _furnish(node: dict[str, Any]) -> list[str]:
