@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import termios
 import time
 from typing import Any
@@ -23,6 +24,9 @@ from typing import Any
 from netlib.lab.agent import baseline, recorder
 from netlib.lab.agent.channel import Message, receive, send
 from netlib.lab.agent.netlink import Netlink, switch_offloads_off
+from netlib.lab.wan import program as wan
+from netlib.lab.wan.relay import ask
+from netlib.lab.wan.settings import WanError
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": SEARCH_PATH, "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
@@ -111,10 +115,32 @@ class Agent:
 
     def _spawn(self, argv: list[str], streams: list[int], environment: dict[str, str]) -> int:
         """Start a command as a session of its own. posix_spawn, so that a command that is not there is an error."""
+        if argv[0] == wan.NAME:
+            return self._fork_wan(argv[1:], streams)
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(streams)]
         return os.posix_spawnp(
             argv[0], argv, environment, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_RESET_SIGNALS
         )
+
+    def _fork_wan(self, words: list[str], streams: list[int]) -> int:
+        """As `_spawn`, for a program of ours: a copy of this process runs it, as there may be no Python to start."""
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                os.setsid()
+                signal.set_wakeup_fd(-1)
+                for number in _RESET_SIGNALS:
+                    signal.signal(number, signal.SIG_DFL)
+                for number, fd in enumerate(streams):
+                    os.dup2(fd, number)
+                keep_only({0, 1, 2})
+                status = wan.main(words)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+            finally:
+                os._exit(status)
+        return pid
 
     def _spawn_on_terminal(self, argv: list[str], streams: list[int], environment: dict[str, str]) -> int:
         """As `_spawn`, and streams[0], a terminal, becomes the one that the new session is controlled by: Ctrl-C, job
@@ -222,6 +248,13 @@ class Agent:
             recorder.run(packets, fds[0], fds[1], request["limit"])
         packets.close()
         return {"pid": pid}
+
+    def do_wan(self, request: Message, fds: list[int], give: list[int]) -> Message:
+        """Change the relay of this node (`netlib.lab.wan`); its settings and counters after that."""
+        try:
+            return ask(request["change"])
+        except WanError as error:
+            return {"error": str(error)}
 
     def _reap(self) -> None:
         while True:
