@@ -75,9 +75,9 @@ class Node:
             failure.pop_all()
         return Process(self, argv, pid, status_read, streams)
 
-    def _start(self, argv: list[str], fds: list[int], env: dict[str, str]) -> int:
+    def _start(self, argv: list[str], fds: list[int], env: dict[str, str], **options: Any) -> int:
         try:
-            answer, _ = self._request("exec", fds, argv=argv, env=env)
+            answer, _ = self._request("exec", fds, argv=argv, env=env, **options)
         except FileNotFoundError:
             raise CommandMissing(f"{self.name}: {argv[0]}: command not found{how_to_install(argv[0])}") from None
         except OSError as error:
