@@ -98,6 +98,10 @@ class Process:
         if text:
             self.returncode = int(text)
 
+    def fileno(self) -> int:
+        """For select and poll: a descriptor that is readable when the command has ended, until `wait` is called."""
+        return self._status
+
     def kill(self, signal: int = signals.SIGKILL) -> None:
         """Send a signal to the command and what it has started."""
         if self.poll() is None:
