@@ -1,11 +1,13 @@
 """`Lab.doctor()`: what labs need on this machine, tried, with the fix for what is not there.
 
-It does not guess from version numbers: it starts a lab of two nodes and uses it. What is only wanted by some lessons
-is marked so.
+It does not guess from version numbers: it starts a lab of two nodes and uses it, and tries there what the kernel has
+for some lessons (features.py). The other engines are looked at, not started. What is only wanted by some lessons is
+marked so.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import shutil
@@ -13,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlib.lab.capture import Capture
+from netlib.lab.engines import ENGINES
 from netlib.lab.errors import LabError
+from netlib.lab.features import try_features
+from netlib.lab.lab import Lab
 from netlib.lab.netns import diagnosis
 from netlib.lab.topology import parse_topology
 
@@ -76,7 +81,7 @@ def examine() -> Doctor:
     """Try everything. Takes about a second, and leaves nothing behind."""
     findings = [_kernel()]
     if findings[0].works:
-        findings += [*_trial(), *_tools(), _tun()]
+        findings += [*_trial(), *_tools(), _tun(), *_engines()]
     return Doctor(tuple(findings))
 
 
@@ -92,10 +97,8 @@ def _kernel() -> Finding:
 
 def _trial() -> list[Finding]:
     """Start a lab and use it: namespaces, links, settings, capture."""
-    from netlib.lab.lab import Lab
-
     who = "as root" if os.geteuid() == 0 else "as an ordinary user"
-    lab = Lab(parse_topology(TRIAL, "the doctor's own topology", Path()))
+    lab = Lab(parse_topology(TRIAL, "the doctor's own topology", Path()), engine="netns")
     try:
         lab.up()
     except LabError as error:
@@ -109,10 +112,33 @@ def _trial() -> list[Finding]:
         findings.append(Finding("a /proc and settings of each node's own", not missing, detail, fix if missing else ""))
         findings.append(_attempt("captures", lambda: Capture(lab["a"], "eth1").stop()))
         findings.append(_attempt("sockets in a node", lambda: lab["a"].packet_socket("eth1").close()))
-        if shutil.which("ip"):
-            bridge = lab["a"].run("ip link add br0 type bridge")
-            reason = "" if bridge else bridge.stderr.strip()
-            findings.append(Finding("bridges", bridge.returncode == 0, reason, "sudo modprobe bridge", needed=False))
+        findings += _features(lab)
+    return findings
+
+
+def _features(lab: Lab) -> list[Finding]:
+    """What the kernel has for some lessons. Nothing where even the tools are missing: those are found below."""
+    try:
+        trials = list(try_features(lab["a"]))
+    except LabError:
+        return []
+    return [Finding(each.feature.name, each.works, each.reason, each.fix, needed=False) for each in trials]
+
+
+def _engines() -> list[Finding]:
+    """The engines beside netns, each with what stands in its way. They say it themselves, by `check()`."""
+    findings = []
+    for name, home in ENGINES.items():
+        if name == "netns":
+            continue  # tried in full above
+        check = getattr(importlib.import_module(home), "check", None)
+        if check is None:
+            continue
+        try:
+            findings.append(Finding(f"engine {name}", True, check(), needed=False))
+        except LabError as error:
+            reason, _, fix = str(error).partition("; ")
+            findings.append(Finding(f"engine {name}", False, reason, fix.removeprefix("do: "), needed=False))
     return findings
 
 

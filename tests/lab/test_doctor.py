@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lab.conftest import examined
 
-from netlib.lab import Lab
+from netlib.lab import Lab, LabError
+from netlib.lab import doctor as doctors
 from netlib.lab.doctor import Doctor, Finding
+from netlib.lab.errors import EngineMissing
+from netlib.lab.features import FEATURES, Trial
 from netlib.lab.netns import diagnosis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,3 +104,50 @@ def test_what_is_needed_comes_before_what_is_only_wanted() -> None:
     assert not doctor and [each.name for each in doctor.problems] == ["ip", "tun"]
     assert "NO   ip: not installed\n       fix: install it" in str(doctor)
     assert bool(Doctor(findings[2:])) and bool(Doctor((findings[0],)))
+
+
+def test_what_a_kernel_has_for_some_lessons_is_tried(lab: Lab, labs_work: None) -> None:
+    """Each feature is there, and right: what the doctor says of bridges and VLANs is what a node meets."""
+    doctor = examined()
+    for feature in FEATURES:
+        finding = doctor[feature.name]
+        assert not finding.needed and bool(finding.fix) is not finding.works
+    kinds = {"bridges": "type bridge", "VLANs": "link eth1 type vlan id 7", "WireGuard": "type wireguard"}
+    for name, kind in kinds.items():
+        made = lab["h2"].run(f"ip link add tried {kind}")
+        lab["h2"].run("ip link delete tried")
+        assert doctor[name].works is (made.returncode == 0), made
+
+
+def test_a_kernel_without_it_is_told_from_a_mistake() -> None:
+    feature = FEATURES[1]
+    missing = Trial(feature, False, "Unknown device type.")
+    assert (missing.reason, missing.fix) == ("this kernel has none", "sudo modprobe 8021q, or a kernel that has it")
+    uninstalled = Trial(feature, False, "sh: 1: ip: not found")
+    assert (uninstalled.reason, uninstalled.fix) == ("sh: 1: ip: not found", "sudo apt install iproute2")
+    assert Trial(feature, False, "Operation not permitted").reason == "Operation not permitted"
+
+
+def test_an_exec_line_that_this_kernel_cannot_do_says_so(labs_work: None, write: Callable[[str], Path]) -> None:
+    path = write("""
+        nodes:
+          a: {kind: linux, exec: ["ip link add x type nosuchkind"]}
+    """)
+    with pytest.raises(LabError, match=r"topology.clab.yml:7: node a: .*this kernel lacks what the line asks for"):
+        Lab(path, engine="netns").up()
+
+
+class _Engine:
+    """An engine's module, as far as the doctor looks at it."""
+
+    @staticmethod
+    def check() -> str:
+        raise EngineMissing("no such thing is installed; do: install it")
+
+
+def test_each_engine_says_what_stands_in_its_way(labs_work: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctors, "ENGINES", {"netns": "netlib.lab.netns.session", "other": "json"})
+    monkeypatch.setattr("json.check", _Engine.check, raising=False)
+    doctor = Lab.doctor()
+    finding = doctor["engine other"]
+    assert doctor and (finding.detail, finding.fix) == ("no such thing is installed", "install it")

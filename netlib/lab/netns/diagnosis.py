@@ -10,6 +10,8 @@ import errno
 import os
 from pathlib import Path
 
+from netlib.lab.features import says_missing
+
 CONTAINER_FIX = (
     "start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
     "--security-opt systempaths=unconfined (see docs/labs.md)"
@@ -84,4 +86,6 @@ def hint_for_command(message: str) -> str:
         return f"; {CONTAINER_FIX}" if in_container() else "; /proc/sys is read-only here, see docs/labs.md"
     if "IPv6 is disabled" in message:
         return "; for IPv6, give the node `sysctls: {net.ipv6.conf.all.disable_ipv6: 0}`"
+    if says_missing(message):
+        return "; this kernel lacks what the line asks for: Lab.doctor() tells what it has, and how to load the rest"
     return ""
