@@ -5,6 +5,8 @@ containerlab splits an exec line like a shell would, and runs it without one. So
 without its prefix length, one that two interfaces have, an interface that no link makes. What only the kernel can know
 (is that gateway reachable?) the kernel says when the line runs, and the engine adds the line number.
 
+A `netlib-wan` line is read here too, all of it.
+
 Lines with a shell of their own (`sh -c '...'`) are not looked into.
 """
 
@@ -18,7 +20,9 @@ from dataclasses import dataclass
 
 from netlib.lab.document import Element
 from netlib.lab.errors import LabError
+from netlib.lab.wan.settings import WanError, read_line
 
+WAN = "netlib-wan"  # the command that makes a node a wan
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/@+%=,-]+")
 ADDRESS_KEYWORDS = {"dev", "brd", "broadcast", "scope", "label", "peer", "metric", "valid_lft", "preferred_lft"}
 
@@ -116,6 +120,40 @@ def check_addresses(path: str, commands: Mapping[str, Sequence[Command]], interf
             except ValueError:
                 message = f"{path}:{line}: node {node}: next hop {gateway!r} is no address; write one like 10.0.1.1"
                 raise LabError(message) from None
+
+
+def wan_line(commands: Sequence[Command]) -> Command | None:
+    """The line that makes a node a wan."""
+    return next((command for command in commands if command.argv[0] == WAN), None)
+
+
+def check_wans(path: str, commands: Mapping[str, Sequence[Command]], interfaces: Mapping[str, list[str]]) -> None:
+    """Raise LabError for the first `netlib-wan` line that would not start, or whose interfaces have addresses."""
+    for node, lines in commands.items():
+        line = wan_line(lines)
+        if line is None:
+            continue
+        where = f"{path}:{line.line}: node {node}: "
+        try:
+            ends, _ = read_line(line.argv[1:])
+        except WanError as error:
+            raise LabError(f"{where}{error}") from None
+        for end in ends:
+            if end not in interfaces[node]:
+                known = ", ".join(interfaces[node]) or "no interface"
+                raise LabError(f"{where}no link gives it {end!r}; it has {known}")
+        for other in lines:
+            if other.argv[0] == WAN and other is not line:
+                raise LabError(
+                    f"{path}:{other.line}: node {node}: it has a {WAN} line already (line {line.line}); "
+                    "make a second node for a second path"
+                )
+        for address in addresses(lines):
+            if address.device in ends:
+                raise LabError(
+                    f"{path}:{address.line}: node {node}: {address.device} belongs to {WAN} (line {line.line}), which "
+                    "is a cable and has no address; remove the line"
+                )
 
 
 def _ip_words(command: Command) -> tuple[str, ...]:

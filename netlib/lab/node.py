@@ -1,7 +1,8 @@
 """A node of a running lab.
 
 `run` waits for a command and gives the result; `popen` starts one and lets you watch; `sh` is `run` for a line with
-pipes. `socket` hands out a socket that is the node's; `attach` puts a netlib host on one of its interfaces.
+pipes. `socket` hands out a socket that is the node's; `attach` puts a netlib host on one of its interfaces. A wan node
+is changed with `set`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from netlib.lab.errors import LabError
 from netlib.lab.process import Command, CommandMissing, Done, Process, how_to_install, split
+from netlib.lab.wan.settings import Change, WanError, read_values, read_words
+from netlib.lab.wan.state import Wan, from_message
 
 if TYPE_CHECKING:
     from netlib.host import Host, Interface
@@ -148,6 +151,49 @@ class Node:
         from netlib.lab.attachment import Attachment
 
         return Attachment(self, interface, host, at)
+
+    @property
+    def wan(self) -> Wan:
+        """What the relay of a wan node does, and what it has counted: `lab["wan"].wan["eth1"].counters["lost"]`."""
+        return self._change_wan({})
+
+    def set(self, *where: str, **settings: Any) -> Wan:
+        """Change a wan node while it runs; the answer is as `wan`.
+
+            lab["wan"].set(delay="25ms", loss=0.01)
+            lab["wan"].set("eth1", drop=[20, 23])       # what comes in at eth1; counted from now on
+            lab["wan"].set("delay=25ms eth1:loss=1%")   # the words of an exec line
+
+        It counts for the frames that come in from now on. LabError, and nothing is changed, where a value is wrong.
+        """
+        words = " ".join(where).split()
+        interfaces = [word for word in words if "=" not in word]
+        change: Change = {}
+        for interface in interfaces:
+            self.check_interface(interface)
+        try:
+            if settings or interfaces:
+                change = read_values(interfaces, settings)
+            for name, values in read_words(word for word in words if "=" in word).items():
+                change[name] = {**change.get(name, {}), **values}
+        except WanError as error:
+            raise LabError(f"{self.name}: {error}") from None
+        if not any(change.values()):
+            raise LabError(f'{self.name}: say what to change, as in lab["{self.name}"].set(delay="25ms", loss="1%")')
+        return self._change_wan(change)
+
+    def _change_wan(self, change: Change) -> Wan:
+        try:
+            answer, _ = self._request("wan", change=change)
+        except OSError as error:
+            wans = self.lab.topology.wans
+            if self.name in wans:
+                raise LabError(f"{self.name}: its relay does not answer ({error}); take the lab down and up") from None
+            others = f"the wans here: {', '.join(wans)}" if wans else "no node here is one; docs/labs.md says how to"
+            raise LabError(f"{self.name} is no wan; {others}") from None
+        if "error" in answer:
+            raise LabError(f"{self.name}: {answer['error']}")
+        return from_message(answer)
 
     def check_interface(self, interface: str) -> None:
         """LabError unless the node's links give it this interface."""

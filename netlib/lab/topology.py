@@ -25,7 +25,7 @@ from pathlib import Path
 
 from netlib.lab.document import Element, read_document, suggest
 from netlib.lab.errors import LabError
-from netlib.lab.exec_lines import Command, check_addresses, read_command
+from netlib.lab.exec_lines import Command, check_addresses, check_wans, read_command, wan_line
 
 NODE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")  # a host name too (RFC 1123 section 2.1)
 INTERFACE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,14}")  # the kernel's IFNAMSIZ is 16, with the final zero
@@ -103,6 +103,11 @@ class Topology:
         """The node's interfaces in the file's order."""
         return [end.interface for link in self.links for end in (link.a, link.b) if end.node == node]
 
+    @property
+    def wans(self) -> list[str]:
+        """The nodes that are wans: netlib's relay between two interfaces."""
+        return [name for name, node in self.nodes.items() if wan_line(node.commands)]
+
     def error(self, line: int, message: str) -> LabError:
         return LabError(f"{self.path}:{line}: {message}")
 
@@ -138,9 +143,10 @@ def parse_topology(text: str, path: str, folder: Path) -> Topology:
     nodes = {name: _node(name, element, shared, folder) for name, element in node_elements.items()}
     links = _links(topology.get("links"), nodes)
     result = Topology(name, path, nodes, links, folder.resolve())
-    check_addresses(
-        path, {name: node.commands for name, node in nodes.items()}, {name: result.interfaces(name) for name in nodes}
-    )
+    commands = {name: node.commands for name, node in nodes.items()}
+    interfaces = {name: result.interfaces(name) for name in nodes}
+    check_addresses(path, commands, interfaces)
+    check_wans(path, commands, interfaces)
     _check_choices(result, node_elements, shared)
     return result
 

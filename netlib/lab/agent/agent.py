@@ -130,8 +130,8 @@ class Agent:
             try:
                 os.setsid()
                 signal.set_wakeup_fd(-1)
-                for number in _RESET_SIGNALS:
-                    signal.signal(number, signal.SIG_DFL)
+                for reset in _RESET_SIGNALS:
+                    signal.signal(reset, signal.SIG_DFL)
                 for number, fd in enumerate(streams):
                     os.dup2(fd, number)
                 keep_only({0, 1, 2})

@@ -19,7 +19,7 @@ from typing import NoReturn
 from netlib.lab.agent.channel import Message, receive, send
 from netlib.lab.agent.system import set_process_name, set_timer_slack
 from netlib.lab.wan.impairment import Impairment, Leaving
-from netlib.lab.wan.ring import Ring, make_quiet
+from netlib.lab.wan.ring import Ring, address_of, make_quiet
 from netlib.lab.wan.settings import BOTH, Change, Settings, WanError, apply
 from netlib.lab.wan.state import Wan, Way, to_message
 
@@ -92,12 +92,14 @@ class Relay:
 
     def __init__(self, interfaces: tuple[str, str], change: Change, path: str = SOCKET):
         rings = []
-        for interface in interfaces:
-            try:
-                make_quiet(interface)
-                rings.append(Ring(interface))
-            except OSError as error:
-                raise WanError(_why_not(interface, error)) from None
+        for step in (check_unused, Ring, make_quiet):  # in this order: nothing is changed where it cannot be had
+            for interface in interfaces:
+                try:
+                    made = step(interface)
+                except OSError as error:
+                    raise WanError(_why_not(interface, error)) from None
+                if isinstance(made, Ring):
+                    rings.append(made)
         self.directions = [Direction(rings[0], rings[1]), Direction(rings[1], rings[0])]
         self.change(change)
         self.listener = listen(path)
@@ -166,6 +168,15 @@ class Relay:
             except WanError as error:
                 answer = {"error": str(error)}
             send(client, answer)
+
+
+def check_unused(interface: str) -> None:
+    address = address_of(interface)
+    if address:
+        raise WanError(
+            f"{interface} has the address {address}, and a wan is a cable without any; "
+            f"take a node of its own for the wan, or do: ip addr flush dev {interface}"
+        )
 
 
 def listen(path: str) -> socket.socket:

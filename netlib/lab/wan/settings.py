@@ -199,8 +199,8 @@ def _share(value: object) -> float:
     if share is None:
         raise WanError("write a share of the frames like 1% or 0.01")
     if not 0 <= share <= 1:
-        raise WanError(f"a share is from 0 to 1; is {share:g}% meant? Write it with the sign" if 1 < share <= 100 else
-                       "a share is from 0 to 1, or from 0% to 100%")  # fmt: skip
+        percent = f"; write {share:g}% if that is meant" if 1 < share <= 100 and "%" not in str(value) else ""
+        raise WanError(f"a share is from 0 to 1, or from 0% to 100%{percent}")
     return share
 
 
