@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 
 from netlib.lab.document import suggest
 from netlib.lab.errors import EngineMissing, LabError
@@ -17,6 +18,7 @@ from netlib.lab.topology import Topology
 
 ENGINES = {
     "netns": "netlib.lab.netns.session",
+    "replay": "netlib.lab.replay.session",
 }
 VARIABLE = "NETLIB_LAB_ENGINE"  # in the environment: the engine for labs that do not ask for one
 
@@ -30,14 +32,26 @@ def asked_for(engine: str | None) -> str | None:
     return engine
 
 
-def start(topology: Topology, engine: str | None = None) -> Session:
-    """Start a lab. EngineMissing, with the first engine's reason, when no engine can be had."""
+_told: set[str] = set()  # the labs whose reader knows that they are recordings
+
+
+def start(topology: Topology, engine: str | None = None, *, live: bool = False) -> Session:
+    """Start a lab. EngineMissing, with the first engine's reason, when no engine can be had.
+
+    Where that leaves a recording, which nobody has asked for, a line on stderr says so, once for each lab.
+    `live` takes no recording.
+    """
     reasons: list[EngineMissing] = []
-    for name in [engine] if engine else ENGINES:
+    names = [engine] if engine else [name for name in ENGINES if not live or name != "replay"]
+    for name in names:
         try:
             session: Session = importlib.import_module(ENGINES[name]).start(topology)
         except EngineMissing as reason:
             reasons.append(reason)
         else:
+            if reasons and not session.live and topology.name not in _told:
+                _told.add(topology.name)
+                why = f"Live labs do not work here: {reasons[0]}. `netlib lab doctor` says more."
+                print(f"lab {topology.name}: {session.badge}. {why}", file=sys.stderr, flush=True)
             return session
     raise reasons[0]

@@ -53,7 +53,8 @@ class Done:
         return self
 
     def __str__(self) -> str:
-        lines = [f"{self.node}$ {shlex.join(self.argv)}{in_brackets(self.mark)}", (self.stdout + self.stderr).rstrip("\n")]
+        head = f"{self.node}$ {shlex.join(self.argv)}{in_brackets(self.mark)}"
+        lines = [head, (self.stdout + self.stderr).rstrip("\n")]
         if self.returncode:
             lines.append(f"[exit status {self.returncode}]")
         return "\n".join(line for line in lines if line)
