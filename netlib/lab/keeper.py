@@ -107,9 +107,8 @@ class Keeper:
         topology = read_topology(path)
         self.text = os.memfd_create("topology")  # for clients: the file may change
         os.write(self.text, path.read_bytes())
-        name = name or topology.name
-        self.lab = Lab(replace(topology, name=name), engine=engine)
-        self.kept = Kept(name, os.getpid(), time.time(), path=str(path.resolve()), shown=topology.path)
+        self.lab = Lab(topology, engine=engine)
+        self.kept = Kept(name or topology.name, os.getpid(), time.time(), path=str(path.resolve()), shown=topology.path)
         self._up = threading.Event()
 
     def run(self, report: IO[bytes]) -> None:

@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +271,7 @@ class KeptSession:
 
     def topology(self) -> Topology:
         """What the lab was made from; the file may have been changed since."""
-        return replace(parse_topology(self._text, self.kept.shown, Path(self.kept.path).parent), name=self.name)
+        return parse_topology(self._text, self.kept.shown, Path(self.kept.path).parent)
 
     @property
     def running(self) -> bool:

@@ -27,7 +27,9 @@ from netlib.lab.node import Node
 from netlib.lab.topology import Topology, read_topology
 
 if TYPE_CHECKING:
+    from netlib.lab.captures import Captures
     from netlib.lab.doctor import Doctor
+    from netlib.lab.drawing import LabDrawing
     from netlib.lab.kept import KeptSession
     from netlib.lab.session import Session
     from netlib.worlds.live import Live
@@ -45,8 +47,8 @@ class Lab:
 
     def __init__(self, lab: str | os.PathLike[str] | Topology, *, engine: str | None = None, join: bool = False):
         self._wanted = engines.asked_for(engine)
-        self._joins = join
         joined = _join(lab) if join and not isinstance(lab, Topology) else None
+        self._joins = joined.name if joined else ""
         if joined:
             self.topology: Topology = joined.topology()
         else:
@@ -76,7 +78,7 @@ class Lab:
         """Start the lab, unless it runs. LabError, one line, when it cannot."""
         if not self.running:
             self.down()
-            self.adopt(_join(self.name) if self._joins else engines.start(self.topology, self._wanted))
+            self.adopt(_join(self._joins) if self._joins else engines.start(self.topology, self._wanted))
         return self
 
     def adopt(self, session: Session) -> None:
@@ -172,6 +174,21 @@ class Lab:
         self._captures.add(capture)
         return capture
 
+    def captures(self, *points: str) -> Captures:
+        """Capture several interfaces at once: `lab.captures("h1:eth1", "r1:eth1")`; a mapping of point to `Capture`."""
+        from netlib.lab.captures import Captures
+
+        return Captures(self, points)
+
+    def drawing(self, *captures: Capture | Captures) -> LabDrawing:
+        """The lab as a drawing; the links that `captures` watched show what passed them."""
+        from netlib.lab.drawing import draw
+
+        return draw(self, captures)
+
+    def _repr_html_(self) -> str:
+        return self.drawing()._repr_html_()
+
     def request(
         self, node: str, op: str, fds: Sequence[int] = (), **arguments: Any
     ) -> tuple[dict[str, Any], list[int]]:
@@ -217,15 +234,15 @@ def find_topology(lab: str | os.PathLike[str]) -> Path:
         if path.is_file():
             return path
         raise LabError(f"there is no topology file {path}")
-    shelves = list(_shelves())
-    for shelf in shelves:
+    places = list(shelves())
+    for shelf in places:
         path = shelf / text / FILE_NAME
         if text and path.is_file():
             return path
         if text.isascii() and text.isdigit():  # a chapter's number alone: 6, 06
             for path in sorted(shelf.glob(f"{int(text):02}-*/{FILE_NAME}")):
                 return path
-    known = sorted({path.parent.name for shelf in shelves for path in shelf.glob(f"*/{FILE_NAME}")})
+    known = sorted({path.parent.name for shelf in places for path in shelf.glob(f"*/{FILE_NAME}")})
     if not known:
         raise LabError(f"no lab {text!r}: there is no folder labs/ here or above; start in the course's folder")
     raise LabError(f"no lab {text!r}; {suggest(text, known)}")
@@ -237,7 +254,7 @@ def _join(lab: str | os.PathLike[str]) -> KeptSession:
     return kept.KeptSession(kept.find(lab).name)
 
 
-def _shelves() -> Iterator[Path]:
+def shelves() -> Iterator[Path]:
     """The folders that labs may stand in, nearest first."""
     try:
         here = Path.cwd()
