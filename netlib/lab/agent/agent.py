@@ -154,8 +154,8 @@ class Agent:
                     signal.signal(number, signal.SIG_DFL)
                 os.setsid()
                 fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
-                for number, fd in enumerate(streams):
-                    os.dup2(fd, number)
+                for stream, fd in enumerate(streams):
+                    os.dup2(fd, stream)
                 os.execvpe(argv[0], argv, environment)
             except OSError as error:
                 os.write(failed_write, b"%d" % (error.errno or 0))
