@@ -114,7 +114,8 @@ class Recorder:
         self._session.close()
         deadline = time.monotonic() + CLOSE_TIMEOUT
         for thread in [each.thread for each in self._commands] + [each.thread for each in self._captures]:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     @property
     def commands(self) -> tuple[RecordedCommand, ...]:
@@ -139,7 +140,7 @@ class _Command:
         self.status: int | None = None
         self.killed = self.ended = False
         self.seconds = 0.0
-        self.thread = threading.Thread(name=f"recorder of {argv[0]}", daemon=True)
+        self.thread: threading.Thread | None = None
         self._stdin: Flow | None = None
         self._outputs: list[Flow] = []
 
