@@ -18,6 +18,7 @@ from netlib.lab.topology import Topology
 
 ENGINES = {
     "netns": "netlib.lab.netns.session",
+    "docker": "netlib.lab.docker.session",
     "replay": "netlib.lab.replay.session",
 }
 VARIABLE = "NETLIB_LAB_ENGINE"  # in the environment: the engine for labs that do not ask for one
