@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab.processes import Footprint, children, eventually, pids
+from lab.processes import Footprint, children, eventually, is_zombie, pids
 
 from netlib.lab import Lab, LabError
 
@@ -50,7 +50,9 @@ class Notebook:
         assert self.process.stdout and self.process.stderr
         line = self.process.stdout.readline()
         self.child = int(line or self.process.stderr.read())
-        self.launcher = next(pid for pid in children(self.process.pid) if pid != self.child)
+        below = children(self.process.pid)
+        self.launcher = next(pid for pid in below if Path(f"/proc/{pid}/comm").read_text() == "lab-launcher\n")
+        self.forkserver = next(pid for pid in below if pid != self.child and self.launcher in children(pid))
         self.footprint = Footprint(self.launcher)
         assert self.process.stdin
         self.process.stdin.write("go on\n")
@@ -95,6 +97,7 @@ def test_nothing_is_left_when_the_notebook_is_killed(start: Callable[..., Notebo
         os.kill(notebook.process.pid, number)
     assert eventually(lambda: not notebook.footprint.left()), notebook.footprint.left()
     assert notebook.child in pids()  # the fork lives, with its copies of the sockets
+    assert eventually(lambda: is_zombie(notebook.forkserver))
     assert not [name for name in set(os.listdir(tempfile.gettempdir())) - files if name.startswith("netlib")]
 
 
@@ -124,10 +127,28 @@ def test_nothing_is_left_when_the_launcher_or_the_supervisor_is_killed(start: Ca
         assert notebook.process.poll() is None
 
 
+def test_labs_go_on_without_the_process_that_started_them(start: Callable[..., Notebook]) -> None:
+    again = "\n".join(
+        [
+            "assert lab['h1'].run('true'), 'the lab of before'",
+            "with Lab('06-icmp') as other:",
+            "    print(other['h1'].run('hostname').stdout, flush=True)",
+            "time.sleep(4803)",
+        ]
+    )
+    notebook = start(f"import netlib.lab.netns.forkserver\nsys.stdin.readline()\n{again}")
+    os.kill(notebook.forkserver, signal.SIGKILL)
+    assert eventually(lambda: is_zombie(notebook.forkserver))
+    assert notebook.process.stdin and notebook.process.stdout
+    notebook.process.stdin.write("go on\n")
+    notebook.process.stdin.flush()
+    assert notebook.process.stdout.readline() == "h1\n"
+
+
 def test_an_exception_in_the_with_block_ends_the_lab(labs_work: None) -> None:
     with pytest.raises(ZeroDivisionError), Lab("06-icmp") as lab:
         assert lab._session
-        footprint = Footprint(lab._session._process.pid)
+        footprint = Footprint(lab._session.pid)
         assert footprint.inhabitants()
         raise ZeroDivisionError
     assert eventually(lambda: not footprint.left())
@@ -153,7 +174,7 @@ def test_a_lab_that_lost_its_supervisor_says_so(labs_work: None) -> None:
     with Lab("06-icmp") as lab:
         assert lab._session
         running = lab["h1"].popen("sleep 4805")
-        os.kill(children(lab._session._process.pid)[0], signal.SIGKILL)
+        os.kill(children(lab._session.pid)[0], signal.SIGKILL)
         assert eventually(lambda: not lab.running)
         with pytest.raises(LabError, match=r"is down; start it again with lab.up\(\)"):
             lab["h1"].run("true")

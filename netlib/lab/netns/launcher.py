@@ -1,9 +1,7 @@
 """The outermost process of a lab: makes the user namespaces, seals the file system, starts the supervisor, waits.
 
-    python -I -S -c ... <control socket> <pidfd of the notebook> <lab's name>      (the lab's description on stdin)
-
-It begins as the notebook's child with the notebook's ids, and ends as the parent of the lab's PID 1 that takes it down
-with it. Steps and their reasons stand in `netlib.lab.netns`; each failure is reported as its step and errno, and the
+It is a fork of the notebook's fork server, with the notebook's ids; it gets a control socket, a pidfd of the notebook and
+the lab's description, and ends as the parent of the lab's PID 1 that takes it down with it. Steps and their reasons stand in `netlib.lab.netns`; each failure is reported as its step and errno, and the
 notebook makes a sentence of it.
 
 Once the ids have changed, this process may not be able to read its own Python any more. So everything that the lab's
@@ -14,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -39,17 +38,40 @@ from netlib.lab.netns import supervisor
 from netlib.lab.netns.filesystem import seal
 
 
-def main() -> NoReturn:
-    control = socket.socket(fileno=int(sys.argv[1]))
-    notebook = int(sys.argv[2])
-    set_process_name("lab-launcher")
+def serve() -> NoReturn:
+    """Be a notebook's fork server (forkserver.py): a launcher for each message, until the notebook is done or gone."""
+    requests, notebook = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    set_process_name("lab-forkserver")
     for interrupt in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(interrupt, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, supervisor.reap)
+    poll = select.poll()
+    poll.register(requests, select.POLLIN)
+    poll.register(notebook, select.POLLIN)  # a pidfd is readable when its process has ended
+    while True:
+        if notebook in dict(poll.poll()):
+            os._exit(0)
+        message, fds = receive(requests)
+        if message is None:
+            os._exit(0)
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            requests.close()
+            os.setsid()
+            _launch(socket.socket(fileno=fds[0]), notebook, fds[1])
+        watch = os.pidfd_open(child)
+        send(requests, {"pid": child}, [watch])
+        for fd in (watch, *fds):
+            os.close(fd)
+
+
+def _launch(control: socket.socket, notebook: int, lab: int) -> NoReturn:
+    set_process_name("lab-launcher")
     step = "start"
     try:
-        with os.fdopen(0, "rb", closefd=False) as stdin:
-            description: dict[str, Any] = json.load(stdin)
-        os.dup2(1, 0)  # 1 is /dev/null
+        with os.fdopen(lab, "rb") as file:
+            description: dict[str, Any] = json.load(file)
         step = "user namespace"
         uid, gid = os.getuid(), os.getgid()
         unshare(CLONE_NEWUSER)

@@ -10,25 +10,30 @@ import contextlib
 import json
 import os
 import platform
+import select
+import signal
 import socket
 import stat
-import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import netlib
 from netlib.lab.agent.channel import Message, pair, receive, send
 from netlib.lab.description import describe
 from netlib.lab.errors import EngineMissing, LabError
 from netlib.lab.netns import diagnosis
+from netlib.lab.netns.forkserver import forkserver
 from netlib.lab.session import Connection, check_owner
 from netlib.lab.topology import Topology
 
 START_TIMEOUT = 90.0  # seconds: an exec line alone may take 30
-_PACKAGE_PARENT = str(Path(netlib.__file__).resolve().parent.parent)
-_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from netlib.lab.netns.launcher import main; main()"
+END_TIMEOUT = 5.0  # seconds until a lab that was ended must be gone
+
+
+def prepare() -> None:
+    """Begin what a start will need, and do not wait for it."""
+    with contextlib.suppress(OSError):  # `start` will say it
+        forkserver()
 
 
 def start(topology: Topology) -> NetnsSession:
@@ -53,8 +58,9 @@ class NetnsSession:
         _check_binds(topology)
         self._control, theirs = pair()
         try:
-            self._process = self._launch(theirs)
+            self.pid, self._watch = self._launch(theirs.fileno())
         except OSError as error:
+            self._control.close()
             raise LabError(f"lab {topology.name}: {sys.executable} cannot be started: {error.strerror}") from None
         finally:
             theirs.close()
@@ -66,26 +72,16 @@ class NetnsSession:
             self.close()
             raise
 
-    def _launch(self, control: socket.socket) -> subprocess.Popen[bytes]:
-        """Start the launcher with the lab's description on its stdin. It inherits nothing else of the notebook."""
+    def _launch(self, control: int) -> tuple[int, int]:
+        """Start the launcher: its process id and a pidfd of it."""
         description = os.memfd_create("lab")
-        notebook = os.pidfd_open(os.getpid())
         try:
             with open(description, "w", encoding="utf-8", closefd=False) as file:
                 json.dump(describe(self.topology), file)
             os.lseek(description, 0, os.SEEK_SET)
-            arguments = [_PACKAGE_PARENT, str(control.fileno()), str(notebook), self.topology.name]
-            return subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _BOOT, *arguments],
-                stdin=description,
-                stdout=subprocess.DEVNULL,
-                stderr=None if "NETLIB_LAB_DEBUG" in os.environ else subprocess.DEVNULL,
-                pass_fds=[control.fileno(), notebook],
-                start_new_session=True,
-            )
+            return forkserver().launch(control, description)
         finally:
             os.close(description)
-            os.close(notebook)
 
     def _start(self) -> None:
         while True:
@@ -120,7 +116,7 @@ class NetnsSession:
             if not count:
                 return 0
             for name in ("uid_map", "gid_map"):
-                with open(f"/proc/{self._process.pid}/{name}", "w", encoding="utf-8") as file:
+                with open(f"/proc/{self.pid}/{name}", "w", encoding="utf-8") as file:
                     file.write(f"0 {start} {count}")
         except (OSError, ValueError):
             raise EngineMissing(
@@ -145,11 +141,10 @@ class NetnsSession:
         self._closed = True
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)  # seen by the supervisor even when a fork holds a copy
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()  # its death takes the supervisor with it
-            self._process.wait(5)
+        if not self._ended(END_TIMEOUT):
+            signal.pidfd_send_signal(self._watch, signal.SIGKILL)  # its death takes the supervisor with it
+            self._ended(END_TIMEOUT)
+        os.close(self._watch)
         self._control.close()
         for node in self._nodes.values():
             node.close()
@@ -160,7 +155,13 @@ class NetnsSession:
 
     @property
     def running(self) -> bool:
-        return not self._closed and os.getpid() == self.owner and self._process.poll() is None
+        return not self._closed and os.getpid() == self.owner and not self._ended(0)
+
+    def _ended(self, timeout: float) -> bool:
+        """Has the launcher ended, now or within `timeout` seconds?"""
+        poll = select.poll()
+        poll.register(self._watch, select.POLLIN)
+        return bool(poll.poll(timeout * 1000))
 
 
 def spare_ids() -> tuple[int, int]:

@@ -38,13 +38,14 @@ def run(control: socket.socket, notebook: int, description: dict[str, Any]) -> N
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(notebook, select.POLLIN)  # a pidfd is readable when its process has ended
-    signal.signal(signal.SIGCHLD, _reap)
-    _reap()
+    signal.signal(signal.SIGCHLD, reap)
+    reap()
     poll.poll()
     os._exit(0)
 
 
-def _reap(*_: object) -> None:
+def reap(*_: object) -> None:
+    """Take leave of children that have ended."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
