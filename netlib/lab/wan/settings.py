@@ -270,12 +270,18 @@ _READERS: dict[str, Callable[[object], Any]] = {
 KEYS = tuple(_READERS)
 
 
+def _plain(value: float) -> str:
+    """A number as people write it, without an exponent."""
+    text = f"{value:.9f}"
+    return text.rstrip("0").rstrip(".")
+
+
 def _seconds_text(value: float) -> str:
-    return f"{value:.9g}s" if value >= 1 else f"{value * 1e3:.9g}ms"
+    return f"{_plain(value)}s" if value >= 1 else f"{_plain(value * 1e3)}ms"
 
 
 def _share_text(value: float) -> str:
-    return f"{value * 100:.9g}%"
+    return f"{_plain(value * 100)}%"
 
 
 def _numbers_text(value: Sequence[int]) -> str:
@@ -291,14 +297,14 @@ def _rate_text(value: float | None) -> str:
         return "none"
     for size, prefix in ((1e9, "g"), (1e6, "m"), (1e3, "k")):
         if value >= size:
-            return f"{value / size:.12g}{prefix}bit"
-    return f"{value:.12g}bit"
+            return f"{_plain(value / size)}{prefix}bit"
+    return f"{_plain(value)}bit"
 
 
 def _bytes_text(value: float | None) -> str:
     if value is None:
         return "none"
-    return f"{value / 1000:.12g}kB" if value >= 1000 else f"{value:.12g}B"
+    return f"{_plain(value / 1000)}kB" if value >= 1000 else f"{_plain(value)}B"
 
 
 _UNITS: dict[str, Callable[[Any], str]] = {
