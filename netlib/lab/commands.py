@@ -8,6 +8,7 @@
     netlib lab set wan delay=25ms loss=1%        change what a wan does to packets
     netlib lab graph 06-icmp                     a drawing
     netlib lab tour 06-icmp                      try what the lab shows
+    netlib lab record 06-icmp                    keep what the tour does, for where no lab can run
     netlib lab down                              end it
     netlib lab doctor                            what labs can do on this machine
 
@@ -21,6 +22,7 @@ import os
 import shutil
 import signal
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -76,7 +78,7 @@ def list_() -> None:
 
     there, up = shelf.all_labs(), _running()
     by_path = {each.path: [k for k in up if Path(k.path) == each.path.resolve()] for each in there}
-    rows: list[tuple[str, ...]] = [("LAB", "NODES", "NOW", "RECORDED", "SHOWS")]
+    rows: list[tuple[str, ...]] = [("LAB", "", "NOW", "", "SHOWS")]
     for each in there:
         rows += _rows(each, by_path[each.path])
     for other in up:
@@ -88,22 +90,26 @@ def list_() -> None:
 
 
 def _rows(lab: OnShelf, up: list[Kept]) -> Iterator[tuple[str, ...]]:
-    nodes = "" if lab.trouble else str(len(lab.nodes))
+    nodes = "" if lab.trouble else f"{len(lab.nodes)} nodes"
     shows = lab.trouble or lab.shows
+    recorded = f"recorded {lab.recorded}" if lab.recorded else "not recorded"
     if not up:
-        yield lab.name, nodes, "-", lab.recorded or "-", shows
+        yield lab.name, nodes, "-", recorded, shows
     for each in up:
         name = lab.name if each.name == lab.name else f"{lab.name} as {each.name}"
-        yield name, nodes, each.state, lab.recorded or "-", shows
+        yield name, nodes, each.state, recorded, shows
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:
-    """Columns as wide as they need be. On a terminal the last one is cut where the window ends."""
+    """Columns as wide as they need be. On a terminal, what a lab shows stands below its line."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    for row in rows:
-        line = "  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]])
-        print(line[: room - 1] + "…" if room and len(line) > room else line)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for row in rows[1 if width else 0 :]:
+        *cells, shows = row
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        print(line.rstrip() if width else f"{line}  {shows}")
+        if width:
+            print(textwrap.fill(shows, width, initial_indent="    ", subsequent_indent="    "))
 
 
 @app.command()
@@ -364,16 +370,9 @@ def set_(
     which: Which = None,
 ) -> None:
     """Change what a wan does to packets; without KEY=VALUE, show what it does, and has done."""
-    from netlib.lab.wan import settings, state
-
     lab, _ = _join(which)
     there = _node(lab, node, "set")
-    try:
-        change = settings.read_words(words or [])
-        answer, _ = lab.request(there.name, "wan", change=change)
-    except (settings.WanError, OSError) as error:
-        raise LabError(f"{there.name}: {error}") from None
-    print(state.from_message(answer))
+    print(there.set(*words) if words else there.wan)
 
 
 @app.command()
@@ -425,6 +424,21 @@ def tour(name: Name = None, engine: Engine = None) -> None:
     print(f"\n{said}")
     if failed:
         raise LabError(f"{lab.name}: {failed} of {len(outcomes)} claims do not hold here")
+
+
+@app.command()
+def record(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="labs; all when left out")] = None,
+    engine: Engine = None,
+) -> None:
+    """Record what a lab's tour does, for where no lab can run. For authors; the file stands beside the topology."""
+    from netlib.lab.lab import find_topology
+    from netlib.lab.replay.record import record_all
+
+    wanted = [find_topology(name).parent.name for name in names or ()]
+    failed = record_all(wanted, engine, say=lambda line: print(line, flush=True))
+    if failed:
+        raise LabError(f"not recorded: {', '.join(failed)}; the lines above say why")
 
 
 def _join(which: str | None) -> tuple[Lab, str]:

@@ -185,4 +185,4 @@ class Keeper:
         except OSError as error:
             return {"errno": error.errno, "message": error.strerror or str(error)}
         except LabError as error:
-            return {"error": str(error), "kind": type(error).__name__}
+            return {"refused": type(error).__name__, "message": str(error)}

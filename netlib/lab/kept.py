@@ -308,8 +308,8 @@ class KeptSession:
             raise LabError(f"lab {self.name} has ended; start it again: netlib lab up {self.name}")
         if "errno" in answer:
             raise OSError(answer["errno"], answer["message"])
-        if "error" in answer:
-            raise getattr(errors, answer["kind"], LabError)(answer["error"])
+        if "refused" in answer:
+            raise getattr(errors, answer["refused"], LabError)(answer["message"])
         return answer, given
 
     def close(self) -> None:
