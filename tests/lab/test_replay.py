@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lab.processes import eventually
 
 from netlib.lab import Lab, LabError, LabTimeout, Node, engines
 from netlib.lab.errors import EngineMissing, NotLive
@@ -425,4 +426,4 @@ def test_recorder_leaves_no_descriptor_and_no_thread(pair: Path) -> None:
     with played:
         everything(played)
     del lab, played, recorder
-    assert count() == before
+    assert eventually(lambda: count() == before), (count(), before)
