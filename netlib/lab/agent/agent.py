@@ -21,7 +21,7 @@ import termios
 import time
 from typing import Any
 
-from netlib.lab.agent import baseline, recorder
+from netlib.lab.agent import baseline, iproute, recorder
 from netlib.lab.agent.channel import Message, receive, send
 from netlib.lab.agent.netlink import Netlink, switch_offloads_off
 from netlib.lab.wan import program as wan
@@ -84,9 +84,12 @@ class Agent:
         deadline = time.monotonic() + LINK_TIMEOUT
         while not all(map(netlink.is_operational, node["interfaces"])) and time.monotonic() < deadline:
             time.sleep(0.001)
-        netlink.close()
         for group in _batches(node["commands"]):
-            self._run_setup(group)
+            while group and group[0]["batch"] is not None and iproute.done(netlink, group[0]["batch"]):
+                group.pop(0)
+            if group:
+                self._run_setup(group)
+        netlink.close()
 
     def _run_setup(self, group: list[dict[str, Any]]) -> None:
         """Run exec lines: one that is not plain `ip`, or several `ip` lines as one `ip -batch`."""

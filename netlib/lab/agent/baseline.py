@@ -11,6 +11,7 @@ node `sysctls: {net.ipv6.conf.all.disable_ipv6: 0}`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 _INTERFACES = ("all", "default", "lo")
@@ -76,8 +77,11 @@ def write_sysctls(settings: Mapping[str, str], folder: str = "/proc/sys") -> dic
     for name, value in settings.items():
         path = f"{folder}/{name.replace('.', '/')}"
         try:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(value)
+            setting = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(setting, value.encode())
+            finally:
+                os.close(setting)
         except FileNotFoundError:
             if name not in BASELINE:  # kernels differ in what they have
                 failed[name] = "this kernel has no such setting"

@@ -1,8 +1,9 @@
 """The outermost process of a lab: makes the user namespaces, seals the file system, starts the supervisor, waits.
 
-It is a fork of the notebook's fork server, with the notebook's ids; it gets a control socket, a pidfd of the notebook and
-the lab's description, and ends as the parent of the lab's PID 1 that takes it down with it. Steps and their reasons stand in `netlib.lab.netns`; each failure is reported as its step and errno, and the
-notebook makes a sentence of it.
+It is a fork of the notebook's fork server, with the notebook's ids. It gets a control socket, a pidfd of the notebook
+and the lab's description, and ends as the parent of the lab's PID 1, which it takes down with it. Steps and their
+reasons stand in `netlib.lab.netns`; each failure is reported as its step and errno, and the notebook makes a sentence
+of it.
 
 Once the ids have changed, this process may not be able to read its own Python any more. So everything that the lab's
 processes ever need is imported at the top of their modules, and files are opened as UTF-8 (a codec that is built in).
@@ -10,6 +11,7 @@ processes ever need is imported at the top of their modules, and files are opene
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -45,6 +47,7 @@ def serve() -> NoReturn:
     for interrupt in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(interrupt, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, supervisor.reap)
+    gc.disable()  # a lab's processes make no cycles; and a collection would copy the memory that they share
     poll = select.poll()
     poll.register(requests, select.POLLIN)
     poll.register(notebook, select.POLLIN)  # a pidfd is readable when its process has ended
