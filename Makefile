@@ -10,7 +10,7 @@ WORKERS ?= 2
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help course test packages instructor lint notebooks zoo bench lock check-lock clean
+.PHONY: help course test packages engine labs instructor lint notebooks zoo bench lock check-lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; \
@@ -19,12 +19,18 @@ help:  ## show this list
 course: .venv/course.stamp  ## set up and open JupyterLab on the first chapter (ARGS=--no-browser: only the server)
 	@$(BIN)/jupyter lab --ServerApp.root_dir=course --LabApp.default_url=/lab/tree/$(FIRST)/$(FIRST).ipynb $(ROOT_FLAG) $(ARGS)
 
-test: packages lint  ## set up and run every test (PYTEST="-k checksum" chooses)
+test: packages engine lint  ## set up and run every test (PYTEST="-k checksum" chooses)
 	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadscope $(PYTEST) tests $(wildcard solutions) --nbval \
 	  --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
 packages: .venv/dev.stamp
 	@scripts/packages
+
+engine: packages
+	@scripts/engine
+
+labs:  ## build the image that labs run in where they are containers (needs Docker; labs as such need no image)
+	@scripts/engine image
 
 instructor: .venv/instructor.stamp  ## add what an instructor needs (nbgrader) to .venv
 	@echo "Ready. docs/instructors.md says what comes next."
