@@ -71,9 +71,8 @@ def mininet() -> subprocess.Popen[str] | None:
     """A process that makes Mininet's hosts on demand; None where there is no Mininet, or no root."""
     if os.geteuid() != 0:
         return None
-    peer = subprocess.Popen(
-        PEER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-    )
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    peer = subprocess.Popen(PEER, stdin=pipe, stdout=pipe, stderr=nowhere, text=True, start_new_session=True)
     assert peer.stdout
     return peer if peer.stdout.readline() == "ready\n" else None
 

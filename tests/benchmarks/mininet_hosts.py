@@ -4,6 +4,7 @@ Runs with the distribution's Python, where Mininet is (Debian: apt install minin
 """
 
 import sys
+from itertools import pairwise
 from time import perf_counter
 
 from mininet.net import Mininet
@@ -13,7 +14,7 @@ for line in sys.stdin:
     started = perf_counter()
     net = Mininet(controller=None, autoSetMacs=True)
     hosts = [net.addHost(f"n{number}", ip=None) for number in range(1, int(line) + 1)]
-    for number, (left, right) in enumerate(zip(hosts, hosts[1:]), 1):  # noqa: B905 (any Python that Mininet has)
+    for number, (left, right) in enumerate(pairwise(hosts), 1):
         ends = {"params1": {"ip": f"10.0.{number}.1/24"}, "params2": {"ip": f"10.0.{number}.2/24"}}
         net.addLink(left, right, **ends)
     net.start()
