@@ -33,7 +33,8 @@ def test_the_kernel_is_told_the_same(labs_work: None, write: Callable[[str], Pat
     seen = []
     for lines in ([f"ip {line}" for line in LINES], [f"sh -c 'ip {line}'" for line in LINES]):
         with Lab(write(TOPOLOGY.format(exec=lines)), engine="netns") as lab:
-            shown = [lab["a"].run(f"ip {what}", check=True).stdout for what in ("-d -4 addr", "-d route show table all")]
+            shows = "ip -d -4 addr", "ip -d route show table all"
+            shown = [lab["a"].run(show, check=True).stdout for show in shows]
             seen.append([text.replace("link-netnsid 1", "").replace("link-netnsid 0", "") for text in shown])
     assert seen[0] == seen[1]
     assert "10.0.4.7 via 10.0.1.2" in seen[0][1]
