@@ -19,6 +19,7 @@ from netlib.lab.topology import Topology
 ENGINES = {
     "netns": "netlib.lab.netns.session",
     "docker": "netlib.lab.docker.session",
+    "containerlab": "netlib.lab.containerlab.session",
     "replay": "netlib.lab.replay.session",
 }
 VARIABLE = "NETLIB_LAB_ENGINE"  # in the environment: the engine for labs that do not ask for one
@@ -31,6 +32,12 @@ def asked_for(engine: str | None) -> str | None:
     if engine is not None and engine not in ENGINES:
         raise LabError(f"no engine {engine!r}{where}; {suggest(engine, ENGINES)}")
     return engine
+
+
+def prepare(engine: str | None) -> None:
+    """Begin what a start of a lab will need, and do not wait for it: meanwhile its topology is read."""
+    if engine in (None, "netns") and sys.platform.startswith("linux"):
+        importlib.import_module(ENGINES["netns"]).prepare()
 
 
 _told: set[str] = set()  # the labs whose reader knows that they are recordings

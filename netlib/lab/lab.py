@@ -52,6 +52,7 @@ class Lab:
         if joined:
             self.topology: Topology = joined.topology()
         else:
+            engines.prepare(self._wanted)
             self.topology = lab if isinstance(lab, Topology) else read_topology(find_topology(lab))
         self._session: Session | None = None
         self._end: weakref.finalize[[], Lab] | None = None
