@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlib.lab.capture import Capture
@@ -103,20 +103,28 @@ def sequence(captures: Sequence[Capture], **options: Any) -> SequenceDiagram:
 
     seen = {capture.where: capture.packets for capture in captures}
     if "hosts" not in options:
-        known = homes(captures[0].node.lab.topology)
-        if len({capture.node.name for capture in captures}) == 1:  # here every known host gets a column
+        one_node = len({capture.node.name for capture in captures}) == 1
+        known = homes(captures[0].node.lab.topology, None if one_node else set(seen))
+        if one_node:  # then every host that is known would get a column
             present = _present(seen)
             known = {address: name for address, name in known.items() if address in present}
         options["hosts"] = known
     return SequenceDiagram.from_captures(seen, **options)
 
 
-def homes(topology: Topology) -> dict[str, str]:
-    """address -> node, as the topology's `ip addr add` lines say; without those that several nodes share."""
+def homes(topology: Topology, points: Collection[str] | None = None) -> dict[str, str]:
+    """address -> node, as the topology's `ip addr add` lines say; without those that several nodes share.
+
+    Where only some `points` are watched, an address of an interface that is not one of them lives at that interface: a
+    packet to it cannot be seen to arrive, and is not lost for that.
+    """
     found: dict[str, set[str]] = {}
     for name, node in topology.nodes.items():
+        linked = topology.interfaces(name)
         for line in addresses(node.commands):
-            found.setdefault(line.address.partition("/")[0], set()).add(name)
+            point = f"{name}:{line.device}"
+            unseen = points is not None and line.device in linked and point not in points
+            found.setdefault(line.address.partition("/")[0], set()).add(point if unseen else name)
     return {address: names.pop() for address, names in found.items() if len(names) == 1}
 
 

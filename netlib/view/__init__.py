@@ -7,6 +7,7 @@
     staircase(traceroute_result)                    how far each probe came
     ruler(fragments)                                which bytes of the whole each fragment carries
     hops({"h1 to r1": packet, ...}, IPv4Packet)     what changes in a header on its way
+    network(nodes, lines)                           nodes, links, and what passed them
     table(rows, columns, caption)                   rows; claims(rows): claim, RFC, netlib, this kernel
 
 Each returns an object that a notebook displays, and that `print` writes as text.  All are pure Python, need nothing
@@ -17,6 +18,7 @@ from netlib.view.bytes import BytesComparison, compare_bytes
 from netlib.view.charts import Bars, Staircase, bars, staircase
 from netlib.view.header import HeaderPicture, header_picture
 from netlib.view.hops import Hops, hops
+from netlib.view.network import Flow, Line, Network, network
 from netlib.view.packet import PacketView, show
 from netlib.view.ruler import Ruler, ruler
 from netlib.view.sequence import Message, Note, SequenceDiagram, sequence
@@ -25,9 +27,12 @@ from netlib.view.tables import Table, claims, table
 __all__ = [
     "Bars",
     "BytesComparison",
+    "Flow",
     "HeaderPicture",
     "Hops",
+    "Line",
     "Message",
+    "Network",
     "Note",
     "PacketView",
     "Ruler",
@@ -39,6 +44,7 @@ __all__ = [
     "compare_bytes",
     "header_picture",
     "hops",
+    "network",
     "ruler",
     "sequence",
     "show",

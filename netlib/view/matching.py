@@ -155,6 +155,9 @@ def hops(points: Mapping[str, Iterable[tuple[float, Packet]]], known: Mapping[st
             start = left[way[0].point] if flood else left[here.point]
             made.append(Hop(start.packet, start.point, min(start.time, there.time), there.point, there.time))
         made += ending(way, left, longest[pair], lives.get(pair[1]), columns)
+        if len(way) == 1 and lives.get(pair[1]) == way[0].point != lives.get(pair[0]):  # nobody watched its sender
+            words = f"{describe(journey[0].packet)} (arrives from {pair[0]})"
+            made.append(Hop(journey[0].packet, way[0].point, way[0].time, None, None, words))
     return sorted(made, key=lambda hop: hop.sent)
 
 

@@ -3,12 +3,15 @@
 from netlib.internet.fragments import fragment
 from netlib.internet.parts import decrement_ttl
 from netlib.view import (
+    Flow,
+    Line,
     SequenceDiagram,
     bars,
     claims,
     compare_bytes,
     header_picture,
     hops,
+    network,
     ruler,
     show,
     staircase,
@@ -97,5 +100,8 @@ def every_view() -> dict[str, View]:
         "ruler": ruler(fragment(IPv4Packet(payload=bytes(3008)).build(), 1000), "Cut " + HOSTILE),
         "hops": hops({"h1 to " + HOSTILE: sent, "r1 to h2": decrement_ttl(sent)}, IPv4Packet, HOSTILE),
         "table": table([("h1", HOSTILE)], ["seen at", "what"], HOSTILE),
+        "network": network(["h1", ("r1", "router"), HOSTILE, "alone"], [
+            Line("h1", "r1", "eth1 10.0.1.2/24", "eth1", Flow((3, 294), (0, 0))), Line("r1", HOSTILE, HOSTILE)
+        ], HOSTILE),
         "claims": claims([("Ping uses port 7", "RFC 792: no ports", False, None), ("TTL", "RFC 1812", True, "1 less")]),
     }
