@@ -18,9 +18,7 @@ Lab.join("06-icmp").
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import sys
 import textwrap
 import warnings
@@ -33,7 +31,6 @@ import typer
 from netlib.lab.errors import LabError, NotLive
 
 if TYPE_CHECKING:
-    from netlib.lab.follow import Tail
     from netlib.lab.kept import Kept
     from netlib.lab.lab import Lab
     from netlib.lab.shelf import OnShelf
@@ -245,7 +242,7 @@ def capture(
 
     For Wireshark: netlib lab capture r1:eth1 -w - | wireshark -k -i -
     """
-    from netlib.lab.follow import Tail
+    from netlib.lab.follow import Ended, Output, Tail
 
     lab, label = _join(which)
     if where is None:
@@ -253,8 +250,8 @@ def capture(
     if write == "-" and sys.stdout.isatty():
         raise LabError("a pcap file is nothing for a terminal; write it to a file, or add | wireshark -k -i -")
     warnings.simplefilter("ignore")  # what is lost is said at the end
-    ended = _Ended()
-    out = _Output(write)
+    ended = Ended()
+    out = Output(write)
     taken = lab.capture(where)
     tail = Tail(taken)
     print(f"netlib: capturing {where} of {label}; Ctrl-C ends it", file=sys.stderr, flush=True)
@@ -276,89 +273,6 @@ def capture(
 
 def _count(packets: int) -> str:
     return "1 packet" if packets == 1 else f"{packets} packets"
-
-
-class _Ended:
-    """True once Ctrl-C or SIGTERM has come: then what is there is still written."""
-
-    def __init__(self) -> None:
-        self.came = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
-
-    def _note(self, *_: object) -> None:
-        self.came = True
-
-    def __bool__(self) -> bool:
-        return self.came
-
-
-class _Output:
-    """Where a capture goes: lines on stdout, or a pcap file there or elsewhere."""
-
-    def __init__(self, path: str | None):
-        self.packets = 0
-        self._broken = False
-        self._first: float | None = None
-        self._file = -1 if path is None else 1
-        if path not in (None, "-"):
-            try:
-                self._file = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o644)
-            except OSError as error:
-                raise LabError(f"{path} cannot be written: {error.strerror}") from None
-        self._began = False
-
-    def full(self, count: int) -> bool:
-        return bool(count) and self.packets >= count
-
-    def closed(self, wait: int) -> bool:
-        """Has the program that reads our output gone? Waits so many milliseconds for that."""
-        import select
-
-        poll = select.poll()
-        if self._file in (-1, 1):
-            poll.register(1, 0)
-        return self._broken or any(events & select.POLLERR for _, events in poll.poll(wait))
-
-    def take(self, tail: Tail, count: int) -> None:
-        """All that is new, up to so many packets."""
-        from netlib.wire.packet import decode
-
-        if self._broken or self.full(count):
-            return
-        try:
-            for time, record, frame in tail.new():
-                self._begin(tail)
-                self.packets += 1
-                if self._file >= 0:
-                    _write_all(self._file, record)
-                else:
-                    self._first = time if self._first is None else self._first
-                    print(f"{(time - self._first) * 1000:10.3f} ms  {decode(frame)}", flush=True)
-                if self.full(count):
-                    break
-            self._begin(tail)
-        except BrokenPipeError:
-            self._broken = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python's own flush at the end has no trouble
-        except OSError as error:
-            raise LabError(f"the capture cannot be written: {error.strerror}") from None
-
-    def _begin(self, tail: Tail) -> None:
-        """The pcap file's header, once: Wireshark waits for it."""
-        if self._file >= 0 and tail.header and not self._began:
-            _write_all(self._file, tail.header)
-            self._began = True
-
-    def end(self) -> None:
-        if self._file > 2:
-            os.close(self._file)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 @app.command(name="set")
