@@ -9,6 +9,7 @@ from netlib.wire.tcp import TCPSegment
 SRV, OLD = "10.26.1.1", "10.26.2.1"
 PORT, OTHER_KEY = 7001, 7002
 COOKIE = 34  # the option of RFC 7413 section 4.1.1
+DRAFT_COOKIE, DRAFT = 254, b"\xf9\x89"  # what it was before (RFC 7413 appendix B): Linux tries it where 34 got nothing
 REQUEST = b"hello"
 ACTIVE, PASSIVE = "TcpExtTCPFastOpenActive", "TcpExtTCPFastOpenPassive"
 ASKED, REFUSED = "TcpExtTCPFastOpenCookieReqd", "TcpExtTCPFastOpenPassiveFail"
@@ -25,7 +26,9 @@ def ask(lab, way="fast", address=SRV, port=PORT, interface="eth1"):
 
 def cookie(segment):
     """The Fast Open option of a segment: None where it has none, b"" where it asks for a cookie."""
-    return dict(parse_options(segment.options)).get(COOKIE)
+    options = dict(parse_options(segment.options))
+    draft = options.get(DRAFT_COOKIE, b"")
+    return draft.removeprefix(DRAFT) if draft.startswith(DRAFT) else options.get(COOKIE)
 
 
 def remembered(lab, address=SRV):
