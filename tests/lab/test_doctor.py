@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TRY = """
 from netlib.lab import Lab, LabError
 try:
-    with Lab("06-icmp"):
+    with Lab("06-icmp", engine="netns"):
         print("up")
 except LabError as error:
     print(error)

@@ -222,7 +222,7 @@ def test_what_needs_a_live_lab(pair: Path) -> None:
 
 def test_reader_sees_that_it_is_a_recording(pair: Path) -> None:
     packets = recording.RecordedCapture(
-        "a", "eth1", bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), ()
+        "a", "eth1", bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), (), 0, 0
     )
     lab = Lab(pair, engine="replay")
     lab.adopt(ReplaySession(lab.topology, Recording(ABOUT, (command(stdout=b"hi\n"),), (packets,), ())))
@@ -427,3 +427,16 @@ def test_recorder_leaves_no_descriptor_and_no_thread(pair: Path) -> None:
         everything(played)
     del lab, played, recorder
     assert eventually(lambda: count() == before), (count(), before)
+
+
+@pytest.mark.usefixtures("labs_work")
+def test_capture_is_the_one_that_saw_the_commands(replayed: Callable[[Callable[[Lab], object]], Lab]) -> None:
+    """A notebook may do a part of what was recorded, in another order: its captures are still of what it does."""
+
+    def see(lab: Lab, count: int) -> int:
+        with lab.capture("b:eth1") as capture:
+            lab["a"].run(f"ping -c {count} -i 0.01 10.0.0.2", check=True)
+        return sum("echo request" in str(packet) for _, packet in capture.packets)
+
+    lab = replayed(lambda lab: [see(lab, 1), see(lab, 2), see(lab, 3)])
+    assert [see(lab, count) for count in (3, 1, 2, 2, 3)] == [3, 1, 2, 2, 3]

@@ -106,7 +106,8 @@ class Recorder:
             except BaseException:
                 ours.close()
                 raise
-        self._captures.append(_Capture(node, arguments["interface"], os.dup(fds[0]), os.dup(fds[1]), ours))
+        count = self._commands.__len__
+        self._captures.append(_Capture(node, arguments["interface"], os.dup(fds[0]), os.dup(fds[1]), ours, count))
         return answer
 
     def close(self) -> None:
@@ -217,8 +218,11 @@ class _Command:
 class _Capture:
     """A capture that is being recorded: the notebook's orders, and the answers to them, go through here."""
 
-    def __init__(self, node: str, interface: str, file: int, notebook: int, agent: socket.socket):
-        self.node, self.interface = node, interface
+    def __init__(
+        self, node: str, interface: str, file: int, notebook: int, agent: socket.socket, commands: Callable[[], int]
+    ):
+        self.node, self.interface, self._commands = node, interface, commands
+        self._first = self._last = commands()
         self._file, self._notebook, self._agent = file, socket.socket(fileno=notebook), agent
         self._looks: list[tuple[int, int, int]] = []
         self._pcap: bytes | None = None
@@ -252,8 +256,10 @@ class _Capture:
 
     def _read(self) -> None:
         if self._pcap is None:
+            self._last = self._commands()
             self._pcap = os.pread(self._file, os.fstat(self._file).st_size, 0)
             os.close(self._file)
 
     def recorded(self) -> RecordedCapture:
-        return RecordedCapture(self.node, self.interface, self._pcap or b"", tuple(self._looks))
+        looks = tuple(self._looks)
+        return RecordedCapture(self.node, self.interface, self._pcap or b"", looks, self._first, self._last)

@@ -78,12 +78,18 @@ class RecordedCommand:
 
 @dataclass(frozen=True, slots=True)
 class RecordedCapture:
-    """A capture's pcap file. Each look at it found `bytes` of it written, with `frames` in them and `lost` besides."""
+    """A capture's pcap file. Each look at it found `bytes` of it written, with `frames` in them and `lost` besides.
+
+    It ran while the commands from number `first` to before `last` were started: that tells it from other captures of
+    the same interface.
+    """
 
     node: str
     interface: str
     pcap: bytes
     looks: tuple[tuple[int, int, int], ...]  # bytes, frames, lost
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +296,8 @@ _CHECKS: dict[str, Any] = {
     "status": lambda value: value is None or _is_number(value),
     "errno": lambda value: value is None or _is_number(value),
     "pid": _is_number,
+    "first": _is_number,
+    "last": _is_number,
     "seconds": lambda value: isinstance(value, int | float) and value >= 0,
     "looks": lambda value: isinstance(value, list) and all(map(_is_look, value)),
     "arguments": lambda value: isinstance(value, dict),

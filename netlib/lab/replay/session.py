@@ -2,7 +2,7 @@
 
 Nothing runs. A command that was recorded prints what it printed then, and ends as it ended then, at once; a capture
 holds the frames of then. The same command a second time gives what its second run gave, and after the last run, the
-first again. What was not recorded, or needs a live lab, is NotLive.
+first again. A capture is the one that saw these commands. What was not recorded, or needs a live lab, is NotLive.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import socket
 import stat
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from netlib.lab.agent.channel import Message
@@ -72,6 +72,7 @@ class ReplaySession:
         self._closed = False
         self._lock = threading.Lock()
         self._turns: Counter[Any] = Counter()  # how often each was asked for
+        self._played: list[RecordedCommand] = []
         self._running: dict[tuple[str, int], list[_Running]] = {}  # by node and process id, oldest first
 
     @property
@@ -141,7 +142,9 @@ class ReplaySession:
     def _next(self, runs: list[RecordedCommand]) -> RecordedCommand:
         """Whose turn it is among the runs of one command."""
         first = runs[0]
-        return runs[self._turn((first.node, first.argv, tuple(sorted(first.env.items())), first.stdin), len(runs))]
+        chosen = runs[self._turn((first.node, first.argv, tuple(sorted(first.env.items())), first.stdin), len(runs))]
+        self._played.append(chosen)
+        return chosen
 
     def _hold(self, command: RecordedCommand, fds: Sequence[int]) -> _Running:
         running = _Running(os.dup(fds[3]))
@@ -192,8 +195,16 @@ class ReplaySession:
                 f"{node}:{interface} was not captured on {self.recording.about.date}{hint}; "
                 "live labs capture it: netlib lab doctor"
             )
-        capture = runs[self._turn((node, interface), len(runs))]
-        arguments = (capture, os.dup(fds[0]), socket.socket(fileno=os.dup(fds[1])))
+        turn, begun = self._turn((node, interface), len(runs)), len(self._played)
+        runs = runs[turn:] + runs[:turn]
+
+        def choose() -> RecordedCapture:
+            """Whichever saw most of what was played since it began; of several, the one whose turn it is."""
+            played = {id(each) for each in self._played[begun:]}
+            return max(runs, key=lambda run: sum(id(e) in played for e in self.recording.commands[run.first : run.last]))
+
+        os.pwrite(fds[0], runs[0].pcap[:PCAP_HEADER], 0)
+        arguments = (choose, os.dup(fds[0]), socket.socket(fileno=os.dup(fds[1])))
         name = f"replay of {node}:{interface}"
         threading.Thread(target=_show_capture, args=arguments, name=name, daemon=True).start()
 
@@ -288,26 +299,28 @@ def _takes(run: RecordedCommand, data: bytes, ended: bool) -> bool:
     return data == recorded if ended else recorded.startswith(data)
 
 
-def _show_capture(capture: RecordedCapture, file: int, orders: socket.socket) -> None:
-    """Answer the notebook's looks with what the capture had at each; at its end, with all."""
-    looks = list(capture.looks)
-    written = 0
-
-    def show(size: int) -> None:
-        nonlocal written
-        while written < size:
-            written += os.pwrite(file, capture.pcap[written:size], written)
-
+def _show_capture(choose: Callable[[], RecordedCapture], file: int, orders: socket.socket) -> None:
+    """Answer the notebook's looks with what the capture had at each; at its end, with all. The first look decides which
+    capture it is, since then it is known what was done while it ran."""
     with orders, contextlib.suppress(OSError):
-        show(min(PCAP_HEADER, len(capture.pcap)))
-        while order := orders.recv(1):
-            size, frames, lost = looks.pop(0) if len(looks) > 1 else (capture.looks or [(len(capture.pcap), 0, 0)])[-1]
+        order = orders.recv(1)
+        capture = choose()
+        looks = capture.looks or ((len(capture.pcap), 0, 0),)
+        waiting = list(looks[:-1])  # the last was when it ended
+        written = 0
+
+        def show(size: int) -> None:
+            nonlocal written
+            while written < size:
+                written += os.pwrite(file, capture.pcap[written:size], written)
+
+        while order:
+            size, frames, lost = waiting.pop(0) if waiting else looks[-1]
             show(size)
             orders.send(STATISTICS.pack(frames, lost))
-        del order
-        _, frames, lost = capture.looks[-1] if capture.looks else (0, 0, 0)
+            order = orders.recv(1)
         show(len(capture.pcap))
-        orders.send(STATISTICS.pack(frames, lost))
+        orders.send(STATISTICS.pack(*looks[-1][1:]))
     os.close(file)
 
 
