@@ -113,7 +113,8 @@ class Agent:
         if status:
             failed = re.search(r"^Command failed -:(\d+)", text, re.MULTILINE) if batch else None
             number = int(failed[1]) - 1 if failed else 0
-            reason = [line for line in text.strip().splitlines() if not line.startswith("Command failed")]
+            lines = dict.fromkeys(text.strip().splitlines())  # nginx says five times that its port is taken
+            reason = [line for line in lines if not line.startswith("Command failed")]
             raise SetupFailed(group[number]["line"], "; ".join(reason[-3:]) or f"exit status {status}")
 
     def _spawn(self, argv: list[str], streams: list[int], environment: dict[str, str]) -> int:
