@@ -244,6 +244,10 @@ def test_engine_by_itself_says_why_and_once(
 ) -> None:
     class Nothing:
         @staticmethod
+        def prepare() -> None:
+            pass
+
+        @staticmethod
         def start(topology: object) -> None:
             raise EngineMissing("the kernel forbids user namespaces; do: sysctl this=1")
 

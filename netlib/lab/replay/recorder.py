@@ -240,9 +240,10 @@ class _Capture:
                 if self._agent.fileno() in events:
                     answer = self._agent.recv(STATISTICS.size)
                     if not answer:
-                        break
+                        break  # the capture has ended, or the lab
                     frames, lost = STATISTICS.unpack(answer)
                     self._looks.append((os.fstat(self._file).st_size, frames, lost))
+                    self._last = self._commands()  # before the notebook hears of it, and goes on
                     with contextlib.suppress(OSError):  # the notebook may have let go of it
                         self._notebook.sendall(answer)
                 elif self._notebook.fileno() in events:
@@ -256,7 +257,8 @@ class _Capture:
 
     def _read(self) -> None:
         if self._pcap is None:
-            self._last = self._commands()
+            if not self._looks:
+                self._last = self._commands()
             self._pcap = os.pread(self._file, os.fstat(self._file).st_size, 0)
             os.close(self._file)
 

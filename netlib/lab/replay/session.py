@@ -201,7 +201,8 @@ class ReplaySession:
         def choose() -> RecordedCapture:
             """Whichever saw most of what was played since it began; of several, the one whose turn it is."""
             played = {id(each) for each in self._played[begun:]}
-            return max(runs, key=lambda run: sum(id(e) in played for e in self.recording.commands[run.first : run.last]))
+            commands = self.recording.commands
+            return max(runs, key=lambda run: sum(id(each) in played for each in commands[run.first : run.last]))
 
         os.pwrite(fds[0], runs[0].pcap[:PCAP_HEADER], 0)
         arguments = (choose, os.dup(fds[0]), socket.socket(fileno=os.dup(fds[1])))
