@@ -20,10 +20,10 @@ def upload(node, size=SIZE, way="send"):
 
 
 def forget(node):
-    """What is known of paths goes with any change of the routes (`ip route flush cache` writes to /proc/sys, which a
-    container may not)."""
-    node.run("ip route add blackhole 192.0.2.1", check=True)
-    node.run("ip route del blackhole 192.0.2.1", check=True)
+    """What is known of paths goes with their route. (`ip route flush cache` writes to /proc/sys: a container may not.)"""
+    gateway = node.run("ip route show default", check=True).stdout.split()[2]
+    node.run("ip route del default", check=True)
+    node.run(["ip", "route", "add", "default", "via", gateway], check=True)
 
 
 def known_mtu(node):
