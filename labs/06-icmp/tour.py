@@ -1,6 +1,8 @@
 """What the lab of chapter 6 shows: TTL, and how traceroute uses it."""
 
 from netlib.lab.tour import claim
+from netlib.wire.icmp import ICMPMessage
+from netlib.wire.ipv4 import IPv4Packet
 
 ROUTERS = ["10.0.1.1", "10.0.2.2", "10.0.3.3"]
 
@@ -18,3 +20,23 @@ def path(lab):
     hops = [line.split()[1] for line in done.stdout.splitlines()[1:]]
     assert hops == [*ROUTERS, "10.0.4.2"], done
     return " > ".join(hops)
+
+
+@claim("Whose TTL ends at a router is reported by that router: time exceeded (11/0)")
+def expired(lab):
+    points = ["h1:eth1", "r1:eth1", "r1:eth2", "r2:eth1", "r2:eth2", "r3:eth1", "r3:eth2", "h2:eth1"]
+    captures = {point: lab.capture(point) for point in points}
+    for ttl in (1, 2, 3, 4):
+        lab["h1"].run(f"ping -n -c 1 -W 1 -t {ttl} 10.0.4.2")
+    for capture in captures.values():
+        capture.stop()
+    back = [packet for _, packet in captures["h1:eth1"].packets if is_to(packet, "10.0.1.2")]
+    said = [(str(packet[IPv4Packet].source), packet[ICMPMessage].type, packet[ICMPMessage].code) for packet in back]
+    assert said == [*((router, 11, 0) for router in ROUTERS), ("10.0.4.2", 0, 0)], said
+    arrived = [packet for _, packet in captures["h2:eth1"].packets if is_to(packet, "10.0.4.2")]
+    assert len(arrived) == 1, "the other three died on their way"
+    return "TTL 1, 2 and 3: 11/0 from r1, r2 and r3; TTL 4: the echo reply"
+
+
+def is_to(packet, destination):
+    return IPv4Packet in packet and str(packet[IPv4Packet].destination) == destination
