@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +26,7 @@ from netlib.lab.containerlab.remains import environment, find_containers, remove
 from netlib.lab.containerlab.tools import failed_lines, last_words
 
 DEPLOY_TIMEOUT = 300.0  # seconds; containerlab has its own for each request
+LATE = 0.5  # seconds: when a deployment is killed, docker may still finish what it was asked for
 LOG = "deploy.log"
 
 
@@ -58,6 +60,9 @@ def main() -> NoReturn:
     except (Gone, OSError):  # OSError: nobody to report to
         report = {}
     remove(lab["binary"], lab["name"], Path(lab["folder"]))
+    if not report:
+        time.sleep(LATE)
+        remove(lab["binary"], lab["name"], Path(lab["folder"]))
     if report.get("event") == "failed":
         with contextlib.suppress(OSError):
             send(control, report)
@@ -65,10 +70,18 @@ def main() -> NoReturn:
 
 
 def deploy(lab: dict[str, Any], watched: select.poll) -> None:
-    """Let containerlab deploy the file. Gone when the notebook went meanwhile, Failed when it did not work."""
+    """Let containerlab deploy the file. Gone when the notebook went meanwhile, Failed when it did not work.
+
+    Each node gets its settings as soon as docker says that its container has started: exec lines start servers, and
+    what they listen with is settled then. (containerlab runs those lines when all containers and links are there.)
+    """
     folder = Path(lab["folder"])
     command = [lab["binary"], "deploy", "--topo", lab["path"], "--name", lab["name"], "--runtime", "docker"]
-    with open(folder / LOG, "w", encoding="utf-8") as output:
+    events = ["docker", "events", "--filter", f"label=containerlab={lab['name']}", "--filter", "event=start"]
+    with contextlib.ExitStack() as after:
+        output = after.enter_context(open(folder / LOG, "w", encoding="utf-8"))
+        started = subprocess.Popen([*events, "--format", "{{.ID}}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        after.callback(_end, started)
         process = subprocess.Popen(
             [*command, "--skip-labdir-acl"],
             cwd=folder,
@@ -78,17 +91,26 @@ def deploy(lab: dict[str, Any], watched: select.poll) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    ended = os.pidfd_open(process.pid)
-    watched.register(ended, select.POLLIN)
-    events = [fd for fd, _ in watched.poll(DEPLOY_TIMEOUT * 1000)]
-    watched.unregister(ended)
-    os.close(ended)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if events:
-            raise Gone
-        raise Failed({"message": f"containerlab deploy has not ended after {DEPLOY_TIMEOUT:.0f} s"})
+        after.callback(_end, process)
+        ended = os.pidfd_open(process.pid)
+        after.callback(os.close, ended)
+        assert started.stdout
+        news = started.stdout.fileno()
+        deadline = time.monotonic() + DEPLOY_TIMEOUT
+        own = {ended, news}
+        for fd in own:
+            watched.register(fd, select.POLLIN)
+        while process.poll() is None:
+            ready = [fd for fd, _ in watched.poll(max(0.0, deadline - time.monotonic()) * 1000)]
+            if not ready:
+                raise Failed({"message": f"containerlab deploy has not ended after {DEPLOY_TIMEOUT:.0f} s"})
+            if set(ready) - own:
+                raise Gone
+            if news in ready and not _furnish_started(lab, os.read(news, 1 << 16)):
+                watched.unregister(news)  # no more events: the settings come with the rest
+                own.remove(news)
+        for fd in own:
+            watched.unregister(fd)
     log = (folder / LOG).read_text(encoding="utf-8", errors="replace")
     if process.returncode:
         raise Failed({"message": last_words(log)})
@@ -96,10 +118,30 @@ def deploy(lab: dict[str, Any], watched: select.poll) -> None:
         raise Failed({"node": line.node, "command": line.command, "message": line.said})
 
 
-def furnish_nodes(lab: dict[str, Any]) -> dict[str, Any]:
-    """The process of each node's container, and what a node could not have here."""
-    ids = find_containers(lab["name"])
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it leads a session only if it was told to
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _furnish_started(lab: dict[str, Any], lines: bytes) -> bool:
+    """The settings of the nodes whose containers have just started. False at the end of docker's events."""
+    nodes = {node["name"]: node for node in lab["nodes"]}
+    for name, pid in _processes(lines.decode().split()).items():
+        with contextlib.suppress(OSError):  # it has ended already; what matters is told when all are there
+            furnish(pid, nodes[name], {})
+    return bool(lines)
+
+
+def _processes(ids: list[str]) -> dict[str, int]:
+    """The process of each container, by the name of its node. 0 for one that does not run."""
     form = '{{index .Config.Labels "clab-node-name"}} {{.State.Pid}}'
+    if not ids:
+        return {}
     done = subprocess.run(
         ["docker", "inspect", "--format", form, *ids],
         stdin=subprocess.DEVNULL,
@@ -107,7 +149,12 @@ def furnish_nodes(lab: dict[str, Any]) -> dict[str, Any]:
         text=True,
         timeout=60,
     )
-    pids = {name: int(pid) for name, pid in (line.split() for line in done.stdout.splitlines())} if ids else {}
+    return {name: int(pid) for name, pid in (line.split() for line in done.stdout.splitlines())}
+
+
+def furnish_nodes(lab: dict[str, Any]) -> dict[str, Any]:
+    """The process of each node's container, and what a node could not have here."""
+    pids = _processes(find_containers(lab["name"]))
     missing: dict[str, list[str]] = {}
     for node in lab["nodes"]:
         name = node["name"]

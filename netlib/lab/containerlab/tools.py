@@ -96,9 +96,13 @@ def failed_lines(log: str) -> Iterator[FailedLine]:
         lines = [line.strip(" │") for line in text.replace("\\n", "\n").splitlines()]
         yield FailedLine(
             node[1] if node else "?",
-            command[1].strip('"').replace('\\"', '"') if command else "?",
+            _unquoted(command[1]) if command else "?",
             "; ".join(line for line in lines if line)[-300:] or "it failed",
         )
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1].replace('\\"', '"') if value.startswith('"') else value
 
 
 def last_words(log: str) -> str:
