@@ -16,7 +16,8 @@ import struct
 import threading
 from collections.abc import Iterator
 
-RING = 4 << 20  # bytes for each interface: 2000 full frames at an MTU of 1500
+RING, LARGE_RING = 4 << 20, 16 << 20  # bytes: 2500 frames of Ethernet's 1500, or 1700 of 9000
+BLOCK = 1 << 17  # bytes in one piece: a slot for the largest MTU there is
 _SOL_PACKET, _ETH_P_ALL = 263, 3
 _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _QDISC_BYPASS, _IGNORE_OUTGOING = 1, 5, 6, 10, 20, 23
 _TPACKET_V2, _MR_PROMISC = 1, 1
@@ -44,18 +45,19 @@ class Ring:
 
     def _open(self) -> None:
         made = self.socket
-        self.mtu = struct.unpack(
-            "16xi20x", fcntl.ioctl(made, _SIOCGIFMTU, struct.pack("16s24x", self.interface.encode()))
-        )[0]
-        self._slot = 1 << (self.mtu + _ROOM - 1).bit_length()
-        block = max(self._slot, 1 << 16)
-        blocks = max(RING // block, 32 * self._slot // block)
-        self._slots = blocks * (block // self._slot)
+        mtu = struct.unpack("16xi20x", fcntl.ioctl(made, _SIOCGIFMTU, struct.pack("16s24x", self.interface.encode())))[
+            0
+        ]
+        slot = (mtu + _ROOM + 15) // 16 * 16
+        blocks = (RING if mtu <= 1500 else LARGE_RING) // BLOCK
+        self._slots = [
+            start + number * slot for start in range(0, blocks * BLOCK, BLOCK) for number in range(BLOCK // slot)
+        ]
         made.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
         made.setsockopt(_SOL_PACKET, _QDISC_BYPASS, 1)
         made.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V2)
-        made.setsockopt(_SOL_PACKET, _RX_RING, struct.pack("=IIII", block, blocks, self._slot, self._slots))
-        self._memory = memoryview(mmap.mmap(made.fileno(), blocks * block))
+        made.setsockopt(_SOL_PACKET, _RX_RING, struct.pack("=IIII", BLOCK, blocks, slot, len(self._slots)))
+        self._memory = memoryview(mmap.mmap(made.fileno(), blocks * BLOCK))
         made.bind((self.interface, _ETH_P_ALL))
         membership = struct.pack("=iHH8x", socket.if_nametoindex(self.interface), _MR_PROMISC, 0)
         made.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
@@ -66,9 +68,9 @@ class Ring:
 
     def receive(self, most: int) -> Iterator[tuple[float, bytes]]:
         """Up to `most` frames that are there, each with the second (of CLOCK_REALTIME) when it came."""
-        memory, slot = self._memory, self._slot
+        memory = self._memory
         for _ in range(most):
-            start = self._place * slot
+            start = self._slots[self._place]
             if not _STATUS.unpack_from(memory, start)[0] & _STATUS_USER:
                 return
             with self._barrier:  # what we read next is not older than the status, on any processor
@@ -76,7 +78,7 @@ class Ring:
             status, length, kept, mac, _, seconds, nanoseconds, tci, tpid = _HEADER.unpack_from(memory, start)
             frame = bytes(memory[start + mac : start + mac + kept])
             _STATUS.pack_into(memory, start, 0)
-            self._place = (self._place + 1) % self._slots
+            self._place = (self._place + 1) % len(self._slots)
             if kept < length:  # larger than the MTU at our start
                 self.missed += 1
                 continue
@@ -86,7 +88,7 @@ class Ring:
             yield seconds + nanoseconds * 1e-9, frame
 
     def has_frame(self) -> bool:
-        return bool(_STATUS.unpack_from(self._memory, self._place * self._slot)[0] & _STATUS_USER)
+        return bool(_STATUS.unpack_from(self._memory, self._slots[self._place])[0] & _STATUS_USER)
 
     def send(self, frame: bytes) -> bool:
         """Put a frame on the link, at once. False if the link does not take it."""
