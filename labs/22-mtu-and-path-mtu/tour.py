@@ -20,7 +20,7 @@ def upload(node, size=SIZE, way="send"):
 
 
 def forget(node):
-    """What is known of paths goes with their route. (`ip route flush cache` writes to /proc/sys: a container may not.)"""
+    """What is known of paths goes with their route; `ip route flush cache` would need a writable /proc/sys."""
     gateway = node.run("ip route show default", check=True).stdout.split()[2]
     node.run("ip route del default", check=True)
     node.run(["ip", "route", "add", "default", "via", gateway], check=True)
