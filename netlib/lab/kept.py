@@ -225,17 +225,16 @@ def find(which: str | os.PathLike[str] | None = None) -> Kept:
 
 def end(name: str) -> None:
     """End a lab and its keeper, and wait until they are gone. LabError when it doesn't run, or does not end."""
-    with _connected(name) as channel:
+    with _connected(name) as channel, contextlib.ExitStack() as stack:
         pid, _ = peer(channel)
-        channel.settimeout(END_TIMEOUT)
         try:
+            keeper = os.pidfd_open(pid)
+            stack.callback(os.close, keeper)
             send(channel, {"id": 0, "node": None, "op": "end", "arguments": {}})
-            while receive(channel)[0] is not None:
-                pass
-        except TimeoutError:
-            raise LabError(f"lab {name} has not ended after {END_TIMEOUT:.0f} s; do: kill -9 {pid}") from None
         except OSError:
-            pass  # it is gone
+            return  # it has just gone
+        if not select.select([keeper], [], [], END_TIMEOUT)[0]:
+            raise LabError(f"lab {name} has not ended after {END_TIMEOUT:.0f} s; do: kill -9 {pid}")
 
 
 def _connected(name: str) -> socket.socket:
