@@ -22,6 +22,7 @@ from netlib.lab.wan.state import Wan, from_message
 if TYPE_CHECKING:
     from netlib.host import Host, Interface
     from netlib.lab.lab import Lab
+    from netlib.lab.samples import Samples, Sampling
     from netlib.worlds.live import Live
 
 
@@ -194,6 +195,24 @@ class Node:
         if "error" in answer:
             raise LabError(f"{self.name}: {answer['error']}")
         return from_message(answer)
+
+    def sample(self, kind: str, *words: str, every: float = 0.05) -> Sampling:
+        """Look at what the kernel knows every so many seconds, in a thread, while a `with` block runs.
+
+            with lab["h1"].sample("ss", "dst 10.0.4.2") as samples: ...
+            samples.plot("cwnd")
+
+        `kind`: ss, nstat, neigh, route, conntrack, fdb; `words` go to its command: a filter, counters, an address.
+        """
+        from netlib.lab.samples.sampling import sample
+
+        return sample(self, kind, words, every)
+
+    def look(self, kind: str, *words: str) -> Samples:
+        """Look once, now, at what `sample` looks at again and again."""
+        from netlib.lab.samples.sampling import look
+
+        return look(self, kind, words)
 
     def check_interface(self, interface: str) -> None:
         """LabError unless the node's links give it this interface."""
