@@ -758,19 +758,23 @@ print("the same packet as before:", whole == big)
 #
 #     h1 10.5.1.2  --- MTU 1500 ---  r1  --- MTU 1000 ---  10.5.2.2 h2
 #
-# Where a lab can't run (in the browser, on some servers), each cell below says so in one line and tells what was seen where it
-# could.
+# Where a lab can't run (in the browser, on some servers), its recording plays: commands and captures are those of the recording,
+# and say so. It can't take packets of yours; the cells that send some say in one line what was seen where they could.
 
 # %% live
-RECORDED = "no lab here. Seen on Linux 6.18, November 2026:"
+RECORDED = "no live lab here. Seen on Linux 6.18, November 2026:"
 try:
     lab = Lab("05-ip-packet").up()
     h1, r1, h2 = lab["h1"], lab["r1"], lab["h2"]
-    kernel = h1.run("uname -r").stdout.split("-")[0].strip()
-    print(f"the lab is up, on Linux {kernel}: {', '.join(lab.nodes)}")
+    if lab.live:
+        kernel = h1.run("uname -r").stdout.split("-")[0].strip()
+        print(f"the lab is up, on Linux {kernel}: {', '.join(lab.nodes)}")
+    else:
+        print(lab.badge)
 except LabError as error:
     lab = None
     print(f"no lab here: {error}")
+live = bool(lab and lab.live)
 
 # %% [markdown]
 # Two cells of helpers; skim them. The first asks a kernel what it has counted, the second makes packets with your functions.
@@ -831,7 +835,7 @@ def sealed(packet: bytes) -> bytes:
 
 # %% live needs="5.1 5.2 5.3"
 request = packet_to("10.5.2.2", echo(1, b"hello, kernel"), identification=0x1C46)
-if not lab:
+if not live:
     print(RECORDED, "h2 answered; the request left with TTL 64 and arrived with TTL 63; nothing else changed but the checksum")
 else:
     wire = h1.packet_socket("eth1")
@@ -871,7 +875,7 @@ def trials() -> dict[str, bytes]:
 
 # %% live needs="5.1 5.2 5.3"
 WATCHED = ("IpInHdrErrors", "IpInDelivers", "IpExtInTruncatedPkts", "IpExtInCsumErrors")
-if not lab:
+if not live:
     print(RECORDED, "all as your parser, and the total length beyond the data in IpExtInTruncatedPkts")
 else:
     rows = []
@@ -952,7 +956,7 @@ def cut(identification: int) -> list:
 one, two, three = cut(101), cut(102), cut(103)
 fields = {"source": three[1][12:16], "destination": three[1][16:20], "protocol": 1, "identification": 103}
 overlapping = build_header(fields | {"more_fragments": True, "fragment_offset": 68}, 552) + bytes(552)  # 8 bytes too early
-if not lab:
+if not live:
     print(RECORDED, "backwards: answered. One twice: answered. Overlapping: dropped, 1 failure, 1 overlap")
 else:
     verdicts = [
@@ -996,23 +1000,23 @@ else:
 
 # %% live needs="5.1 5.2 5.3 5.4 5.5 5.6"
 parts = Parts(checksum=internet_checksum, decrement_ttl=decrement_ttl, fragment=fragment, reassembler=Reassembler)
-if not lab:
+if not live:
     print(RECORDED, "3 of 3 pings of 3000 bytes answered by your code; nothing was dropped, nothing raised")
 else:
     you = Host("you", random.Random(5), parts)
     you.attach("10.5.2.2/24", MACAddress("02:00:00:00:05:05"), mtu=1000)
     you.add_route("0.0.0.0/0", via="10.5.2.1")
-    with h2.attach(you, "eth1") as live:
+    with h2.attach(you, "eth1") as running:
         output = h1.run("ping -c 3 -i 0.2 -W 2 -M dont -s 3000 10.5.2.2").stdout
     summary = next((line for line in output.splitlines() if "received" in line), output)
     print("the kernel says:", summary.split(", ")[0] + ",", summary.split(", ")[1])
-    print("dropped by your host:", dict(you.dropped) or "nothing", "  raised in it:", len(live.errors) or "nothing")
+    print("dropped by your host:", dict(you.dropped) or "nothing", "  raised in it:", len(running.errors) or "nothing")
 
 # %% [markdown]
 # ### What is said, what the RFC says, what netlib and this kernel do
 #
-# The claims of this chapter once more, each tried in netlib's simulation and on the kernel. Where no lab runs, the last column
-# says so.
+# The claims of this chapter once more, each tried in netlib's simulation and on the kernel. What could not be tried here, the
+# last column says.
 
 # %%
 sim = Simulation(seed=1)
@@ -1051,6 +1055,7 @@ if lab:
         for codepoint in range(4):
             h1.run(f"ping -c 1 -W 2 -Q {codepoint} 10.5.2.2")
     kernel_says["one bit"] = len({p[IPv4Packet].ecn for p in requests(there.packets)}) == 2
+if live:
     try:
         h1.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(bytes(65536 - 8), ("10.5.2.2", 9))
         kernel_says["65 536"] = True

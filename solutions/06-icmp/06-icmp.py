@@ -619,8 +619,8 @@ print(f"{verdict['end']} at TTL {verdict['ttl']}")
 # So far netlib has talked to netlib. Now the same network as Linux has it: five network stacks of your own kernel, connected by virtual cables. It starts in a fraction of a
 # second, needs no root, and is gone when you are.
 #
-# The cells below print verdicts, which are the same each time, and fold the raw figures away. Where the lab can't run, each cell says so in one line and shows what was
-# recorded on 23 November 2026 with Linux 6.18.
+# The cells below print verdicts, which are the same each time, and fold the raw figures away. Where the lab can't run, its recording plays: pings and captures are those of the
+# recording, and say so. It can't take your packets or your sockets: those cells say so in one line and tell what was seen on 23 November 2026 with Linux 6.18.
 
 # %% live
 from socket import AF_INET, SOCK_DGRAM, SOCK_STREAM
@@ -655,6 +655,7 @@ try:
 except LabError as why:
     lab = None
     print(f"The lab can't run here: {why}. Lab.doctor() says more.")
+live = bool(lab and lab.live)
 
 # %% [markdown]
 # **First the kernel alone.** Four pings with TTL 1 to 4, and what the kernel's routers say. The picture shows the last two of them, as they were captured at both ends of
@@ -695,7 +696,7 @@ else:
 
 # %% live needs="6.1"
 echo_reply(request)  # waits here until 6.1 is solved
-if lab:
+if live:
     you = Host("you", Random(6), Parts(checksum=internet_checksum, echo_reply=echo_reply))
     you.attach("10.0.4.2/24", MACAddress("02:00:00:00:aa:02"))
     you.add_route("0.0.0.0/0", via="10.0.4.1")
@@ -725,8 +726,8 @@ def trace_live(timeout: float = 0.3):
     you = Host("you", Random(6))
     you.attach("10.0.1.9/24", MACAddress("02:00:00:00:aa:01"))
     you.add_route("0.0.0.0/0", via="10.0.1.1")
-    with lab["h1"].attach(you) as live:
-        machine = live.run(walk(you, "10.0.4.2", Traceroute(max_hops=8, tries=3, timeout=timeout), match))
+    with lab["h1"].attach(you) as running:
+        machine = running.run(walk(you, "10.0.4.2", Traceroute(max_hops=8, tries=3, timeout=timeout), match))
     return machine.hops, read_path(machine.hops, "10.0.4.2")
 
 
@@ -736,7 +737,7 @@ def drawn(hops, title):
     )
 
 
-if lab:
+if live:
     hops, verdict = trace_live()
     theirs = lab["h1"].run("traceroute -n -w 0.5 10.0.4.2")
     lines = [line.split() for line in theirs.stdout.splitlines()[1:]]
@@ -757,7 +758,7 @@ else:
 
 # %% live needs="6.3 6.4 6.5"
 match(b"", []), Traceroute(), read_path([[None]], "10.0.4.2")  # waits here until all three are solved
-if lab:
+if live:
     lab["r2"].run("nft -f -", input=SILENT % "time-exceeded", check=True)
     hops, verdict = trace_live()
     said = lab["h1"].run("ping -n -c 3 -i 0.2 -W 1 10.0.4.2")
@@ -824,7 +825,7 @@ def upload(size: int, patience: float = 0.7) -> int:
 # **Write down** what comes back from each: an ICMP message, something else, or nothing?
 
 # %% live
-if lab:
+if live:
     with lab["h2"].socket(AF_INET, SOCK_DGRAM) as listens_udp, lab["h2"].socket(AF_INET, SOCK_STREAM) as listens_tcp:
         listens_udp.bind(("10.0.4.2", 5000))
         listens_tcp.bind(("10.0.4.2", 5000))
@@ -884,7 +885,7 @@ def seen_by_h1(packets, title: str, scale: str):
 
 
 SMALL, LARGE = 20, 50_000
-if lab:
+if live:
     lab["r2"].run("ip link set eth2 mtu 1400", check=True)
     lab["r3"].run("ip link set eth1 mtu 1400", check=True)
     uploads, sent = {}, {}
@@ -928,7 +929,7 @@ else:
 # `net.ipv4.tcp_mtu_probing=1`); or the router lowers the MSS that TCP announces ("MSS clamping"). Chapter 22 does all three.
 
 # %% live
-if lab:
+if live:
     told = next(i for i, (_, packet) in enumerate(sent[False]) if ICMPMessage in packet)
     before, after = (
         [packet[IPv4Packet].total_length for _, packet in some if str(packet[IPv4Packet].source) == "10.0.1.2"]
@@ -968,7 +969,7 @@ in_kernel = [
 ]
 claims(
     [(*row, ours, theirs) for row, ours, theirs in zip(rows, in_netlib, in_kernel, strict=True)],
-    columns=("What is often told", "RFC", "netlib", "This kernel" if lab else "A kernel, recorded"),
+    columns=("What is often told", "RFC", "netlib", "This kernel" if live else "A kernel, recorded"),
 )
 
 # %% live

@@ -1,4 +1,4 @@
-"""Running a solved notebook for its live cells, which nbval does not compare: with a lab, and with none to be had."""
+"""Running a solved notebook for its live cells, which nbval does not compare: with a lab, its recording, or nothing."""
 
 from pathlib import Path
 
@@ -14,6 +14,10 @@ import netlib.lab.lab
 def up(self):
     raise netlib.lab.LabError("namespaces are not allowed here")
 netlib.lab.lab.Lab.up = up
+"""
+REPLAY = """
+import os
+os.environ["NETLIB_LAB_ENGINE"] = "replay"
 """
 
 
@@ -32,6 +36,8 @@ def live_output(chapter: str, before: str = "pass") -> str:
 
 def skip_without_lab(chapter: str) -> None:
     try:
-        Lab(chapter).up().down()
+        with Lab(chapter) as lab:
+            if not lab.live:
+                pytest.skip(f"no live lab on this machine: {lab.badge}")
     except LabError as error:
         pytest.skip(f"no lab on this machine: {error}")

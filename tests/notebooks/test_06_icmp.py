@@ -1,7 +1,7 @@
 """The live part of chapter 06, which nbval does not compare: its verdicts with a lab, and its words without one."""
 
 import pytest
-from notebooks.live import NO_LAB, live_output, skip_without_lab
+from notebooks.live import NO_LAB, REPLAY, live_output, skip_without_lab
 
 CHAPTER = "06-icmp"
 VERDICTS = [
@@ -46,4 +46,14 @@ def test_without_a_lab_every_live_cell_says_so_and_tells_what_was_seen() -> None
     assert "The lab can't run here: namespaces are not allowed here. Lab.doctor() says more." in said
     assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 7
     assert "A kernel, recorded" in said and "your code" not in said and "The lab is down" not in said
+    assert said.count("✗ does not hold") == 5 and said.count("✓ holds") == 2
+
+
+def test_a_recording_shows_what_needs_no_packets_of_yours() -> None:
+    """The routers' answers and their picture; the cells with a host or a socket of the reader's say what was seen."""
+    said = live_output(CHAPTER, REPLAY)
+    assert "RECORDED on " in said and ": nothing runs here" in said
+    assert VERDICTS[0] in said and VERDICTS[1] in said
+    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 6
+    assert "A kernel, recorded" in said and "your code" not in said
     assert said.count("✗ does not hold") == 5 and said.count("✓ holds") == 2
