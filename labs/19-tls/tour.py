@@ -45,12 +45,13 @@ def said(capture, by_client):
 
 
 def records(data):
-    """The content types of the TLS records in `data`: 20 ChangeCipherSpec, 22 handshake, 23 all that is encrypted."""
-    types, place = [], 0
+    """The TLS records in `data` as (content type, length). 20 ChangeCipherSpec, 22 handshake, 23 all that is encrypted."""
+    found, place = [], 0
     while place < len(data):
-        types.append(data[place])
-        place += 5 + int.from_bytes(data[place + 3 : place + 5], "big")
-    return types
+        length = int.from_bytes(data[place + 3 : place + 5], "big")
+        found.append((data[place], length))
+        place += 5 + length
+    return found
 
 
 def round_trips(lab, where, *words):
@@ -168,10 +169,12 @@ def early_data(lab):
     ports = list(dict.fromkeys(s.source_port for s in segments(capture) if s.syn and not s.ack))
     assert len(ports) == 2, ports
     first, second = (records(b"".join(s.payload for s in segments(capture) if s.source_port == port)) for port in ports)
-    # ClientHello; then without 0-RTT a ChangeCipherSpec for old middleboxes and Finished; with it the request,
-    # EndOfEarlyData (sent only when the server has accepted the data, RFC 8446 section 4.5) and Finished.
-    assert first[:3] == [22, 20, 23] and second[:4] == [22, 23, 23, 23], (first, second)
-    return f"the client's records at first {first[:3]}, on coming again {second[:4]}: data right after the ClientHello"
+    # ClientHello, then a ChangeCipherSpec for old middleboxes and Finished; but with 0-RTT the request comes next, and
+    # EndOfEarlyData, which a client sends only when the server has accepted its data (RFC 8446 section 4.5): a message
+    # of 4 bytes, so with its type and the AEAD's tag a record of 4 + 1 + 16.
+    assert [kind for kind, _ in first[:3]] == [22, 20, 23], first
+    assert [kind for kind, _ in second[:4]] == [22, 23, 23, 23] and second[2][1] == 4 + 1 + 16, second
+    return f"after the ClientHello come {second[1][1]} encrypted bytes of request, then EndOfEarlyData: accepted"
 
 
 @claim("A server that only knows TLS 1.2 ends a client that only knows 1.3, with an alert that says why")
