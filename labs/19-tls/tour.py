@@ -45,7 +45,7 @@ def said(capture, by_client):
 
 
 def records(data):
-    """The TLS records in `data`: (type, length). Type 20 is ChangeCipherSpec, 22 handshake, 23 all that is encrypted."""
+    """The TLS records in `data`: (type, length). 20 is ChangeCipherSpec, 22 handshake, 23 all that is encrypted."""
     found, place = [], 0
     while place < len(data):
         length = int.from_bytes(data[place + 3 : place + 5], "big")
