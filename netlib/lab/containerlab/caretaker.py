@@ -44,12 +44,13 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: control.shutdown(socket.SHUT_RDWR))  # ends the lab as the notebook would
     watched = select.poll()
+    inits: list[int] = []
     for fd in (control.fileno(), notebook):
         watched.register(fd, select.POLLIN)
     try:
         try:
             deploy(lab, watched)
-            report: dict[str, Any] = {"event": "up", **furnish_nodes(lab)}
+            report: dict[str, Any] = {"event": "up", **furnish_nodes(lab, inits)}
         except Failed as failure:
             report = {"event": "failed", **failure.args[0]}
         except OSError as error:
@@ -59,6 +60,9 @@ def main() -> NoReturn:
             watched.poll()
     except (Gone, OSError):  # OSError: nobody to report to
         report = {}
+    for init in inits:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(init, signal.SIGKILL)  # and with it, at once, all that runs in the node
     remove(lab["binary"], lab["name"], Path(lab["folder"]))
     if not report:
         time.sleep(LATE)
@@ -152,14 +156,15 @@ def _processes(ids: list[str]) -> dict[str, int]:
     return {name: int(pid) for name, pid in (line.split() for line in done.stdout.splitlines())}
 
 
-def furnish_nodes(lab: dict[str, Any]) -> dict[str, Any]:
-    """The process of each node's container, and what a node could not have here."""
+def furnish_nodes(lab: dict[str, Any], inits: list[int]) -> dict[str, Any]:
+    """The process of each node's container, and what a node could not have here. Pidfds of them go into `inits`."""
     pids = _processes(find_containers(lab["name"]))
     missing: dict[str, list[str]] = {}
     for node in lab["nodes"]:
         name = node["name"]
         if not pids.get(name):
             raise Failed({"message": f"node {name} does not run: its image has to start netlib's agent; do: make labs"})
+        inits.append(os.pidfd_open(pids[name]))
         refused = furnish(pids[name], node, lab["macs"][name])
         for setting, reason in refused.items():
             if setting in node["sysctls"]:
