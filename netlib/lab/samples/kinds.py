@@ -16,7 +16,8 @@ UNITS = {
     **dict.fromkeys(("rtt", "rttvar", "minrtt", "rto", "ato", "rcv_rtt", "busy", "rwnd_limited", "expires"), SECONDS),
     **dict.fromkeys(("sndbuf_limited", "timer_expires", "lastsnd", "lastrcv", "lastack", "timeout"), SECONDS),
     **dict.fromkeys(("mss", "pmtu", "mtu", "snd_wnd", "rcv_wnd", "rcv_space", "notsent"), BYTES),
-    **dict.fromkeys(("rmem", "rcvbuf", "wmem", "sndbuf", "bytes_sent", "bytes_acked", "bytes_received"), BYTES),
+    **dict.fromkeys(("rmem", "rcvbuf", "wmem", "wmem_queued", "sndbuf"), BYTES),
+    **dict.fromkeys(("bytes_sent", "bytes_acked", "bytes_received"), BYTES),
     **dict.fromkeys(("rcv_ssthresh", "bytes_retrans", "bytes", "advmss", "rcvmss"), BYTES),
     **dict.fromkeys(("send_rate", "pacing_rate", "delivery_rate"), RATE),
 }

@@ -10,7 +10,10 @@ NAMES = {
     **{"dst": "destination", "gateway": "gateway", "dev": "interface", "prefsrc": "source", "type": "type"},
     **{"table": "table", "cache": "cache", "flags": "flags", "expires": "expires"},
 }
-METRICS = {"mtu", "advmss", "hoplimit", "window", "cwnd", "initcwnd", "initrwnd", "congctl", "quickack", "rtt", "lock"}
+METRICS = {
+    *("mtu", "advmss", "hoplimit", "window", "cwnd", "initcwnd", "initrwnd", "congestion", "quickack", "rtt", "rttvar"),
+    *("ssthresh", "reordering", "rto_min", "features", "fastopen_no_cookie"),
+}
 ANSWER = "RTNETLINK answers: "
 
 

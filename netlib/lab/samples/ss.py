@@ -26,7 +26,7 @@ STATES = {
     *("LISTEN", "CLOSING", "UNKNOWN"),
 }
 MEMORY = ("r", "rb", "t", "tb", "f", "w", "o", "bl", "d")  # sock_diag(7), SK_MEMINFO
-MEMORY_NAMES = {"r": "rmem", "rb": "rcvbuf", "t": "wmem", "tb": "sndbuf", "d": "drops"}
+MEMORY_NAMES = {"r": "rmem", "rb": "rcvbuf", "t": "wmem", "w": "wmem_queued", "tb": "sndbuf", "d": "drops"}
 _WORD = re.compile(r"[^\s(]+(?:\([^)]*\)+)?")
 _DURATION = re.compile(r"(?:(\d+)min)?(?:(\d+)sec|(\d+)\.(\d{3})ms|(\d+)ms)?")
 
@@ -39,12 +39,12 @@ def parse(text: str) -> list[Row]:
 def read_socket(line: str) -> Row:
     """The row of one line of ss."""
     words = _WORD.findall(line)
-    if len(words) < 5 or words[0] not in STATES or not words[1].isdigit() or not words[2].isdigit():
+    row: Row = {"state": words.pop(0)} if words and words[0] in STATES else {}  # not there when a filter asks for one
+    if len(words) < 4 or not words[0].isdigit() or not words[1].isdigit():
         raise Unreadable("ss", line)
-    row: Row = {"state": words[0], "recv_q": int(words[1]), "send_q": int(words[2]), "local": words[3]}
-    row["peer"] = words[4]
+    row |= {"recv_q": int(words[0]), "send_q": int(words[1]), "local": words[2], "peer": words[3]}
     unread = []
-    rest = iter(words[5:])
+    rest = iter(words[4:])
     for word in rest:
         name, colon, value = word.partition(":")
         try:
