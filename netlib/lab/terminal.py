@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from netlib.lab.node import Node
-from netlib.lab.process import KILL_TIMEOUT, Process
+from netlib.lab.process import Process
 
 CHUNK = 1 << 16  # bytes
 WAITING = 1 << 12  # bytes of keys that the node has not read, after which no more are taken
@@ -35,19 +35,33 @@ def at_terminal() -> bool:
 
 
 def run_through(node: Node, argv: list[str]) -> int:
-    """Run a command with this process's standard streams; its exit status.
+    """Run a command with this process's standard streams; its exit status. A recording reads nothing.
 
     Ctrl-C is passed on; the second one ends the command politely, the third at once.
     """
-    with open(os.devnull, "rb") as nothing:
-        nobody = os.isatty(0) and not node.lab.live  # a recording has no use for keys
-        process = start(node, argv, [nothing.fileno() if nobody else 0, 1, 2], {})
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        try:
-            return status_of(process.wait())
-        except KeyboardInterrupt:
-            process.kill(number)
-    return status_of(process.wait(KILL_TIMEOUT))
+    numbers = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+    with open(os.devnull, "rb") as nothing, _interrupts() as interrupts:
+        process = start(node, argv, [0 if node.lab.live else nothing.fileno(), 1, 2], {})
+        while True:
+            ready, _, _ = select.select([process.fileno(), interrupts], [], [])
+            if process.fileno() in ready:
+                return status_of(process.wait())
+            os.read(interrupts, 1)
+            process.kill(numbers.pop() if numbers else signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[int]:
+    """A descriptor that gives a byte for each Ctrl-C; none is lost, and none breaks off what is being done."""
+    read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    before = signal.signal(signal.SIGINT, lambda *_: None), signal.set_wakeup_fd(write)
+    try:
+        yield read
+    finally:
+        signal.set_wakeup_fd(before[1])
+        signal.signal(signal.SIGINT, before[0])
+        os.close(read)
+        os.close(write)
 
 
 def start(node: Node, argv: list[str], streams: list[int], env: Mapping[str, str], tty: bool = False) -> Process:

@@ -309,7 +309,7 @@ def test_capture_when_the_lab_ends() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["exec", "h9", "true"], "lab 06-icmp has no node 'h9'; did you mean 'h1'?"),
+        (["exec", "h9", "true"], "lab 06-icmp has no node 'h9'; known here: h1, h2, r1, r2, r3"),
         (["exec"], "say which node, as in netlib lab exec h1; there are h1, r1, r2, r3, h2"),
         (["exec", "h1"], "say which command, as in netlib lab exec h1 ip route"),
         (["exec", "h1", "--lab", "06", "true"], "--lab: options of netlib stand before the node: "),
@@ -319,7 +319,7 @@ def test_capture_when_the_lab_ends() -> None:
         (["capture", "h1"], "'h1': say which interface, "),
         (["capture", "h1:eth7"], "h1 has no interface 'eth7'; it has eth1"),
         (["capture", "h1:eth1", "-w", "/nowhere/x"], "/nowhere/x cannot be written: No such file"),
-        (["set", "h1", "delay=1ms"], "h1: "),
+        (["set", "h1", "delay=1ms"], "h1 is no wan; "),
         (["up"], "say which lab, as in netlib lab up 06-icmp; netlib lab list shows them"),
         (["tour", "nowhere"], "no lab 'nowhere'; "),
         (["graph", "06", "-o", "/nowhere/x.svg"], "/nowhere/x.svg cannot be written: No such file"),
@@ -372,13 +372,13 @@ def test_a_tour_prints_each_claim_and_fails_when_one_does_not_hold(other: Path) 
         *("--   this needs the moon", "     there is none"),
         *("", "1 of 3 hold, 1 skipped"),
     ]
-    assert netlib("lab", "tour", "06").endswith("\n2 of 2 hold\n")
+    assert re.search(r"\n\n(\d+) of \1 hold\n$", netlib("lab", "tour", "06"))
 
 
 def test_a_recording_is_made_listed_and_replayed(other: Path, terminal: Callable[..., Terminal]) -> None:
     tour = other / "labs/01-pair/tour.py"
     assert "NOT RECORDED" in run("lab", "record", "1", cwd=other).stdout
-    assert "recording" not in str(list(tour.parent.iterdir()))
+    assert not (tour.parent / "recording.zip").exists()
     tour.write_text(TOUR[: TOUR.index('@claim("pigs')])
     netlib("lab", "record", "1", cwd=other)
     assert re.search(r"01-pair .* recorded 20\d\d-\d\d-\d\d", netlib("lab", "list", cwd=other))
