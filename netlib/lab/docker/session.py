@@ -75,9 +75,9 @@ class DockerSession:
             self._wire(namespaces)
             for name, answer in self._ask([(name, "configure", [], {}) for name in self._channels]):
                 self._check(name, answer)
-            for name, run in self._runs.items():
-                run.finish(START_TIMEOUT)
-                self._nodes[name] = Connection(self.topology.name, name, self._channels[name])
+            self._finish_runs()
+            for name, channel in self._channels.items():
+                self._nodes[name] = Connection(self.topology.name, name, channel)
         finally:
             for fd in namespaces.values():
                 os.close(fd)
@@ -99,7 +99,11 @@ class DockerSession:
         finally:
             for listener in listeners.values():
                 listener.close()
-            shutil.rmtree(folder, ignore_errors=True)
+            try:  # Docker's client hangs when the folder goes between a container's making and its start
+                if len(self._channels) < len(self.topology.nodes):
+                    self._finish_runs()
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _arguments(self, spec: NodeSpec, path: Path) -> list[str]:
         """The arguments of `docker run` for a node, whose agent finds us at the socket `path`."""
@@ -170,6 +174,11 @@ class DockerSession:
                 f"lab {self.topology.name}, node {silent[0]}: its container ends at once, or cannot reach this "
                 f"process. Either the image {image} is too old (`make labs` builds it), or {program.ELSEWHERE}"
             )
+
+    def _finish_runs(self) -> None:
+        deadline = time.monotonic() + MEETING_TIMEOUT
+        for run in self._runs.values():
+            run.finish(max(0.1, deadline - time.monotonic()))
 
     def _greet(self, namespaces: dict[str, int]) -> None:
         """Hear each agent's first word, tell it who it is, and have it write its settings."""
@@ -253,9 +262,9 @@ class DockerSession:
         for channel in self._channels.values():
             with contextlib.suppress(OSError):
                 channel.shutdown(socket.SHUT_RDWR)  # seen by the agent even when a fork holds a copy: it exits
-        started = [self.containers[name] for name, run in self._runs.items() if not run.finish(START_TIMEOUT)[0]]
-        if started:
-            leftovers.end(self.program, started)
+        self._finish_runs()
+        if self._runs:
+            leftovers.end(self.program, [self.containers[name] for name in self._runs])
         for channel in self._channels.values():
             channel.close()
 
