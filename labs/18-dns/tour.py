@@ -12,6 +12,7 @@ from netlib.wire.tcp import TCPSegment
 from netlib.wire.udp import UDPDatagram
 
 RESOLVER, ROOT, TLD, ZONE = "10.18.2.53", "10.18.3.53", "10.18.4.53", "10.18.5.53"
+SECURE = ["+tls-ca=/opt/lab/ca.crt", "+tls-hostname=resolver.lab.example"]  # for dig +tls and +https
 SERVERS = {ROOT: "root", TLD: "example.", ZONE: "books.example."}
 
 
@@ -185,3 +186,42 @@ def stub(lab):
     done = lab["client"].run("getent ahostsv4 www.books.example", check=True)
     assert done.stdout.split()[0] == "10.18.5.80" and "web.books.example" in done.stdout, done
     return "getent finds 10.18.5.80"
+
+
+@claim("DNS over TLS and DNS over HTTPS hide the question on its way to the resolver; plain DNS shows it to all")
+def encrypted(lab):
+    name = b"\x03web\x05books\x07example"  # as it stands in a question
+    readable = {}
+    for way, words in (("plain", []), ("DoT", ["+tls", *SECURE]), ("DoH", ["+https", *SECURE])):
+        with lab.capture("client:eth1") as capture:
+            text = dig(lab, *words, f"@{RESOLVER}", "web.books.example")
+        assert section(text, "ANSWER")[0][4] == "10.18.5.80", text
+        data = b"".join(packet.payload for _, packet in capture.packets)
+        readable[way] = name in data or b"books" in data
+    assert readable == {"plain": True, "DoT": False, "DoH": False}, readable
+    return "the same answer each time; web.books.example can be read in the plain packets only"
+
+
+@claim("Who is on the way can answer plain DNS as they like; a resolver that must prove its name cannot be replaced so")
+def on_the_way(lab):
+    lie = "nsd -c /opt/lab/liar.conf && nft -f /opt/lab/liar.nft"
+    lab["net"].sh(lie).check()
+    try:
+        text = dig(lab, f"@{RESOLVER}", "web.books.example")
+        lied = section(text, "ANSWER")[0][4]
+        done = lab["client"].run(
+            ["dig", "+tries=1", "+timeout=5", "+tls", *SECURE, f"@{RESOLVER}", "web.books.example"]
+        )
+    finally:
+        lab["net"].sh("nft delete table ip liar; kill $(cat /run/nsd.pid); conntrack -F")
+    assert lied == "203.0.113.66" and f"SERVER: {RESOLVER}#53" in text, text
+    assert "203.0.113.66" not in done.stdout and not section(done.stdout, "ANSWER"), done
+    return f"plain DNS: {lied}, as if from {RESOLVER}; with DNS over TLS: no answer rather than a wrong one"
+
+
+@claim("DNS over TLS is worth what its certificate is: for another name than the resolver's there is no answer")
+def wrong_resolver(lab):
+    words = ["+tls-ca=/opt/lab/ca.crt", "+tls-hostname=elsewhere.lab.example"]
+    done = lab["client"].run(["dig", "+tries=1", "+timeout=5", "+tls", *words, f"@{RESOLVER}", "web.books.example"])
+    assert "hostname mismatch" in done.stdout + done.stderr and not section(done.stdout, "ANSWER"), done
+    return "hostname mismatch"
