@@ -375,6 +375,31 @@ def test_a_wan_says_nothing_of_its_own(lab: Lab) -> None:
     assert "inet" not in lab["wan"].run("ip addr show dev eth1", check=True).stdout
 
 
+def test_what_the_wan_sends_itself_is_not_relayed(lab: Lab) -> None:
+    with lab.capture("h2:eth1") as capture, lab["wan"].packet_socket("eth1") as out:
+        out.send(numbered(1)[0])
+        assert numbers(through(lab, numbered(1, first=2))) == [2]
+    assert numbers([frame for _, frame in frames_of(capture)]) == [2]
+
+
+def test_a_wan_is_quiet_where_its_settings_cannot_be_written(write: Callable[[str], Path], labs_work: None) -> None:
+    """As in a container: /proc/sys is read-only, and IPv6 may be on."""
+    seal = "      - mount --bind /proc/sys /proc/sys\n      - mount -o remount,bind,ro /proc/sys\n"
+    wait = "      - sh -c 'until ip -6 addr show dev eth1 | grep -q fe80; do sleep 0.1; done'\n"
+    body = WAN.replace("      - netlib-wan", f"{wait}{seal}      - netlib-wan")
+    with Lab(write(body), engine="netns") as lab:
+        with lab.capture("h1:eth1") as capture:
+            assert lab["wan"].sh("echo 1 > /proc/sys/net/ipv6/conf/eth1/disable_ipv6").returncode
+            assert "inet" not in lab["wan"].run("ip addr show dev eth1", check=True).stdout
+            lab["wan"].run("ip link set eth1 down", check=True)
+            lab["wan"].run("ip link set eth1 up", check=True)
+            time.sleep(1.5)
+        said = [frame for _, frame in frames_of(capture) if frame[6:12] not in (H1, H2)]
+        # but that it leaves its multicast groups: MLDv2 report, CHANGE_TO_INCLUDE_MODE (RFC 3810 section 5.2.12)
+        assert [frame for frame in said if (frame[62], frame[70]) != (143, 3)] == []
+        assert numbers(through(lab, numbered(3))) == [1, 2, 3]
+
+
 def test_the_relay_sleeps_when_there_is_nothing_to_do(lab: Lab) -> None:
     """Also with a link that is down, whose socket has an error to tell."""
 

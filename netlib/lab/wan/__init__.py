@@ -8,5 +8,6 @@ kernel's own netem would do it too, where it is there: many kernels (WSL's, mini
 needs rights that a container does not have, and its losses differ from run to run. This relay is the same everywhere.
 
 settings.py reads the words, impairment.py decides over each frame (no sockets, no clock), ring.py gets frames from the
-kernel, relay.py moves them, program.py is the command. The standard library only: these modules run in the nodes.
+kernel, quiet.py keeps the node's own off the links, relay.py moves frames, program.py is the command, state.py what it
+shows. The standard library only: these modules run in the nodes.
 """

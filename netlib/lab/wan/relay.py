@@ -19,7 +19,8 @@ from typing import NoReturn
 from netlib.lab.agent.channel import Message, receive, send
 from netlib.lab.agent.system import set_process_name, set_timer_slack
 from netlib.lab.wan.impairment import Impairment, Leaving
-from netlib.lab.wan.ring import Ring, address_of, make_quiet
+from netlib.lab.wan.quiet import address_of, make_quiet
+from netlib.lab.wan.ring import Ring
 from netlib.lab.wan.settings import BOTH, Change, Settings, WanError, apply
 from netlib.lab.wan.state import Wan, Way, to_message
 

@@ -8,7 +8,6 @@ no system call. The kernel fills slot after slot and says in its status when it 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import mmap
 import socket
@@ -107,36 +106,3 @@ class Ring:
         _, dropped = struct.unpack("=II", self.socket.getsockopt(_SOL_PACKET, _STATISTICS, 8))
         self.missed += dropped
         return self.missed
-
-
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCGIFADDR = 0x8913, 0x8914, 0x8915
-_IFF_UP, _IFF_NOARP = 0x1, 0x80
-
-
-def address_of(interface: str) -> str | None:
-    """Its first IPv4 address, if it has one. OSError if there is no such interface."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
-        try:
-            answer = fcntl.ioctl(control, _SIOCGIFADDR, struct.pack("16s24x", interface.encode()))
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                return None
-            raise
-    return socket.inet_ntoa(answer[20:24])
-
-
-def make_quiet(interface: str) -> None:
-    """Up, and nothing of the node's own kernel on it: no ARP, no IPv6. OSError if that may not be."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
-        name = interface.encode()
-        request = fcntl.ioctl(control, _SIOCGIFFLAGS, struct.pack("16sH22x", name, 0))
-        (flags,) = struct.unpack_from("H", request, 16)
-        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", name, flags | _IFF_UP | _IFF_NOARP))
-    try:
-        with open(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6", "w", encoding="utf-8") as file:
-            file.write("1")
-    except FileNotFoundError:
-        return  # a kernel without IPv6
-    except OSError as error:
-        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise  # in a container /proc/sys is read-only, and its engine has set this
