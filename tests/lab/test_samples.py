@@ -23,8 +23,9 @@ ESTABLISHED = (
     "ESTAB 0      40000  10.0.1.2:55560 10.0.4.2:7 timer:(on,760ms,2) skmem:(r0,rb131072,t0,tb69120,f896,w44160,o0,"
     "bl0,d0) ts sack reno wscale:9,9 rto:816 backoff:2 rtt:0.27/0.353 mss:1448 pmtu:1500 rcvmss:536 advmss:1448 cwnd:1"
     " ssthresh:2 bytes_sent:59368 bytes_retrans:5792 bytes_acked:46337 segs_out:43 segs_in:25 data_segs_out:41 send"
-    " 42903704bps lastsnd:56 lastrcv:1052 lastack:1048 pacing_rate 205272536bps delivery_rate 1878486480bps delivered:33 busy:708ms"
-    " unacked:5 retrans:1/4 lost:5 rcv_space:14480 rcv_ssthresh:64088 notsent:32760 minrtt:0.015 snd_wnd:39936\n"
+    " 42903704bps lastsnd:56 lastrcv:1052 lastack:1048 pacing_rate 205272536bps delivery_rate 1878486480bps"
+    " delivered:33 busy:708ms unacked:5 retrans:1/4 lost:5 rcv_space:14480 rcv_ssthresh:64088 notsent:32760"
+    " minrtt:0.015 snd_wnd:39936\n"
 )
 SYN_SENT = (  # `state syn-sent`: ss leaves out the column of states then
     "0      1      10.0.1.2:46928 10.0.4.2:9 timer:(on,776ms,0) skmem:(r0,rb131072,t0,tb16384,f3264,w832,o0,bl0,d0)"

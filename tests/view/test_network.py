@@ -112,6 +112,13 @@ def test_no_text_of_a_level_link_lies_on_another() -> None:
             )
 
 
+def test_labels_stand_where_lines_have_parted() -> None:
+    """Also that of the middle one, whose line goes straight on between those that leave up and down."""
+    drawn = network(["a", "sw", "b", "c", "d"], [Line("sw", each, f"to {each}", "back") for each in "abcd"])
+    at = {each.text: float(each.attrib["x"]) for each in ET.fromstring(drawn.svg()).iter(f"{SVG}text")}
+    assert at["to b"] == at["to c"] == at["to d"]
+
+
 def test_a_link_lights_up_with_its_counts_each_way() -> None:
     drawn = chain(Flow((3, 294), (1, 98)))
     assert {"3 frames, 294 bytes →", "← 1 frame, 98 bytes", "eth1 10.0.1.2/24"} <= set(texts(drawn))
