@@ -34,7 +34,7 @@ def files(packed: Path) -> dict[str, str]:
     with zipfile.ZipFile(packed) as archive:
         for name in archive.namelist():
             assert name.startswith(f"{TOP}/")
-            text = archive.read(name).decode("latin-1" if name.endswith(".png") else "utf-8")
+            text = archive.read(name).decode("latin-1" if name.endswith((".png", ".zip")) else "utf-8")
             found[name.removeprefix(f"{TOP}/")] = cells(text) if name.endswith(".ipynb") else text
     return found
 
@@ -114,7 +114,7 @@ def test_all_that_netlib_imports_is_there(files: dict[str, str]) -> None:
 def test_nothing_names_a_file_that_is_not_there(files: dict[str, str]) -> None:
     missing = []
     for name, text in files.items():
-        if name.endswith((".png", ".ipynb", ".json")) or name == "constraints.txt":
+        if name.endswith((".png", ".zip", ".ipynb", ".json")) or name == "constraints.txt":
             continue
         named = set(re.findall(r"\b(?:docs|scripts|solutions|tests|course|labs|netlib)/[\w./-]+\w", text))
         named |= {name.replace(".", "/") for name in re.findall(r"netlib\.(?:instructor|authoring)[\w.]*", text)}
