@@ -213,7 +213,8 @@ def on_the_way(lab):
             ["dig", "+tries=1", "+timeout=5", "+tls", *SECURE, f"@{RESOLVER}", "web.books.example"]
         )
     finally:
-        lab["net"].sh("nft delete table ip liar; kill $(cat /run/nsd.pid); conntrack -F")
+        stop = "kill $(cat /run/nsd.pid); while [ -e /run/nsd.pid ]; do sleep 0.02; done"
+        lab["net"].sh(f"nft delete table ip liar; conntrack -F; {stop}", timeout=20)
     assert lied == "203.0.113.66" and f"SERVER: {RESOLVER}#53" in text, text
     assert "203.0.113.66" not in done.stdout and not section(done.stdout, "ANSWER"), done
     return f"plain DNS: {lied}, as if from {RESOLVER}; with DNS over TLS: no answer rather than a wrong one"

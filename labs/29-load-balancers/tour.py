@@ -26,10 +26,14 @@ def names(answers):
     return [answer["server"] for answer in answers]
 
 
+def order(lab, text):
+    """Tell the running HAProxy something on its admin socket; what it answers."""
+    return lab["lb"].run("socat -t 5 - /run/haproxy.sock", input=text + "\n", timeout=20, check=True).stdout
+
+
 def statistics(lab, section):
     """What HAProxy says of the servers of a section: name -> (state, requests that it works on now)."""
-    done = lab["lb"].run("socat -t 5 - /run/haproxy.sock", input="show stat\n", timeout=20, check=True)
-    head, *rows = (line.split(",") for line in done.stdout.splitlines() if line)
+    head, *rows = (line.split(",") for line in order(lab, "show stat").splitlines() if line)
     columns = {name: number for number, name in enumerate(head)}
     mine = [row for row in rows if row[0] == section and row[1] in SERVERS]
     return {row[1]: (row[columns["status"]].split()[0], int(row[columns["scur"]])) for row in mine}
@@ -131,15 +135,15 @@ def least_connections(lab):
     all_up(lab)
     busy = {}
     for section, port in (("least", LEAST), ("http", HTTP)):
-        start = f"curl -s -o /dev/null {url(port, '/slow')} & echo $!"
-        process = lab["client"].sh(start, check=True).stdout.strip()
+        lab["client"].sh(f"curl -s -o /dev/null {url(port, '/slow')} &", check=True)
 
         def working(section=section):
             return [name for name, (_, now) in statistics(lab, section).items() if now]
 
         (server,) = until(working, what="a server that works on the slow download")
         busy[section] = (server, names(ask(lab, port, 6)))
-        lab["client"].run(["kill", process], check=True)
+        order(lab, f"shutdown sessions server {section}/{server}")
+        until(lambda working=working: not working(), what="the end of the slow download")
     server, least = busy["least"]
     assert server not in least and len(set(least)) == 2, busy
     server, robin = busy["http"]
