@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from netlib.lab.capture import Capture
-from netlib.lab.captures import Captures
+from netlib.lab.captures import Captures, homes
 from netlib.lab.exec_lines import addresses
+from netlib.lab.topology import End
 from netlib.view.html import BAD, CARD, escape
 from netlib.view.network import Flow, Line, Network, network
 
 if TYPE_CHECKING:
     from netlib.lab.lab import Lab
-    from netlib.lab.topology import End, Link, NodeSpec, Topology
+    from netlib.lab.topology import Link, NodeSpec, Topology
     from netlib.wire.packet import Packet
 
 
@@ -90,37 +91,54 @@ def flow(topology: Topology, link: Link, points: dict[str, list[tuple[float, Pac
 def senders(topology: Topology, link: Link, packets: list[tuple[float, Packet]]) -> set[bytes]:
     """The MAC addresses whose frames come from the link's first end.
 
-    A capture file does not say which way a frame went. Whose a source address is, IP and ARP tell for those of the two
-    interfaces; what is nobody's came through a switch at one of the ends, and so from the end that is one.
+    A capture file does not say which way a frame went; its source address does. A MAC address belongs to an interface
+    as netlib gives them out; where another engine has chosen it, to whoever ARP, or else IP, calls the sender. Frames
+    of a node on the first end's side come from there, also through switches.
     """
     from netlib.wire.arp import ARPPacket
     from netlib.wire.ipv4 import IPv4Packet
 
-    a, b = (
-        {address.partition("/")[0] for address in own_addresses(topology, end)} | {mac(topology, end)}
-        for end in (link.a, link.b)
-    )
+    ends = [End(name, interface) for name in topology.nodes for interface in topology.interfaces(name)]
+    macs, owners = {mac(topology, end): end.node for end in ends}, homes(topology)
+    near = _reached(topology, link.a.node, link)
+    far = _reached(topology, link.b.node, link)
     found: dict[bytes, bool] = {}
-    others: list[bytes] = []
     for _, packet in packets:
         source = packet.data[6:12]
-        names = {":".join(f"{byte:02x}" for byte in source)}
-        if ARPPacket in packet:
-            names.add(str(packet[ARPPacket].sender_ip))
-        elif IPv4Packet in packet:
-            names.add(str(packet[IPv4Packet].source))
-        if names & a or names & b:
-            found[source] = bool(names & a)
-        else:
-            others.append(source)
-    first_is_switch = role(topology.nodes[link.a.node]) == "switch"
-    return {source for source, ours in found.items() if ours} | {
-        source for source in others if source not in found and first_is_switch
-    }
+        if source in found:
+            continue
+        node = macs.get(source)
+        if node is None and ARPPacket in packet:
+            node = owners.get(str(packet[ARPPacket].sender_ip))
+        elif node is None and IPv4Packet in packet:
+            node = owners.get(str(packet[IPv4Packet].source))
+        if node is not None and (node in near) != (node in far):
+            found[source] = node in near
+        elif node in (link.a.node, link.b.node):  # a ring: what a router or a host sends is its own
+            found[source] = node == link.a.node
+        elif node is None and (goal := macs.get(packet.data[:6])) and (goal in near) != (goal in far):
+            found[source] = goal in far  # an attached host, say: nobody of the topology, but it speaks to somebody
+    return {source for source, ours in found.items() if ours}
 
 
-def mac(topology: Topology, end: End) -> str:
+def _reached(topology: Topology, start: str, without: Link) -> set[str]:
+    """The nodes that can be reached from one without using a link."""
+    found = {start}
+    while True:
+        more = {
+            there.node
+            for link in topology.links
+            if link is not without
+            for here, there in ((link.a, link.b), (link.b, link.a))
+            if here.node in found
+        }
+        if more <= found:
+            return found
+        found |= more
+
+
+def mac(topology: Topology, end: End) -> bytes:
     """The MAC address that netlib's engines give to an interface (containerlab chooses its own)."""
     from netlib.lab.description import mac_address
 
-    return ":".join(f"{byte:02x}" for byte in mac_address(topology, end.node, end.interface))
+    return mac_address(topology, end.node, end.interface)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
 import pytest
 
 from netlib.lab import Lab, LabError
 from netlib.lab.captures import homes
+from netlib.wire.address import MACAddress
 from netlib.wire.icmp import ICMPEcho
 
 WAY = ("h1:eth1", "r1:eth1", "r1:eth2", "r2:eth1", "r2:eth2", "r3:eth1", "r3:eth2", "h2:eth1")
@@ -108,6 +113,48 @@ def test_directions_are_told_by_who_owns_the_source_address(lab: Lab) -> None:
     assert len(requests) == 2
     assert flow.forward[1] >= 2 * 1042 and flow.backward[1] >= 2 * 1042 + 52
     assert flow.forward[1] + flow.backward[1] == sum(len(packet.data) for _, packet in capture.packets)
+
+
+def test_a_host_that_was_attached_is_on_the_side_where_it_was(lab: Lab) -> None:
+    from netlib.host import Host
+
+    host = Host("me", Random(1))
+    host.attach("10.0.1.9/24", MACAddress("02:00:00:00:aa:09"))
+    host.add_route("0.0.0.0/0", via="10.0.1.1")
+    with lab.capture("h1:eth1") as capture, lab["h1"].attach(host, "eth1"):
+        lab["r1"].run("ping -c 3 -i 0.01 -s 1000 -W 5 10.0.1.9", check=True)
+    flow = lab.drawing(capture).lines[0].flow
+    assert flow and min(flow.forward[1], flow.backward[1]) >= 3 * 1042
+
+
+SWITCHES = """
+nodes:
+  h1: {kind: linux, exec: [ip addr add 10.0.0.1/24 dev eth1]}
+  s1: {kind: linux, exec: [ip link add br0 up type bridge, ip link set eth1 master br0, ip link set eth2 master br0]}
+  s2: {kind: linux, exec: [ip link add br0 up type bridge, ip link set eth1 master br0, ip link set eth2 master br0]}
+  h2: {kind: linux, exec: [ip addr add 10.0.0.2/24 dev eth1]}
+links:
+  - {endpoints: ["s2:eth1", "s1:eth2"], mtu: 1500}
+  - {endpoints: ["h1:eth1", "s1:eth1"], mtu: 1500}
+  - {endpoints: ["h2:eth1", "s2:eth2"], mtu: 1500}
+"""
+
+
+@pytest.mark.parametrize("own_macs", [True, False])
+def test_between_switches_frames_go_the_way_of_their_senders(
+    labs_work: None, write: Callable[[str], Path], own_macs: bool
+) -> None:
+    with Lab(write(SWITCHES)) as lab:
+        if not own_macs:  # as containerlab chooses them
+            lab["h1"].run("ip link set eth1 address aa:c1:ab:00:00:01", check=True)
+            lab["h2"].run("ip link set eth1 address aa:c1:ab:00:00:02", check=True)
+        with lab.captures("s1:eth2", "h1:eth1") as captures:
+            lab["h1"].sh("ping -c 1 -W 5 10.0.0.2; ping -c 4 -i 0.01 -W 0.1 10.0.0.9")
+        drawing = lab.drawing(captures)
+        assert "s1 (switch)" in str(drawing)
+        lines = {(line.a, line.b): line.flow for line in drawing.lines}
+        for flow in (lines["s1", "s2"], lines["h1", "s1"]):
+            assert flow and flow.forward[0] > flow.backward[0] >= 2  # ARP's answer and the ping's
 
 
 def test_a_lab_shows_itself_with_its_badge(lab: Lab) -> None:
