@@ -129,3 +129,21 @@ def test_a_lab_works_for_the_only_user_of_a_rootless_container(folder: Path, com
     if "unshare failed" in done.stderr:
         pytest.skip("unshare(1) may not make a user namespace here")
     assert done.stdout == "0\n", done.stderr
+
+
+KEPT = """
+import os, tempfile
+from netlib.lab import Lab, keeper, kept
+with tempfile.TemporaryDirectory() as folder:
+    os.environ["XDG_RUNTIME_DIR"] = folder
+    keeper.start("06")
+    print(Lab.join("06")["h1"].run("ping -c 1 -W 5 10.0.4.2").returncode, kept.find().engine)
+    kept.end("06-icmp")
+    print(kept.running())
+"""
+
+
+def test_a_lab_may_have_a_keeper(folder: Path) -> None:
+    process = start(folder, KEPT)
+    output, errors = process.communicate(timeout=60)
+    assert output == "0 netns\n[]\n", errors
