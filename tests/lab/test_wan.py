@@ -294,6 +294,31 @@ def test_a_change_counts_at_once_and_what_is_under_way_keeps_its_time(lab: Lab) 
     assert times[0] - frames_of(sent)[0][0] >= 0.3 - CLOCK
 
 
+FLOOD = """
+import socket
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind(("eth1", 0))
+while True:
+    try:
+        out.send(bytes.fromhex("020000000909020000000908") + b"\\x88\\xb5" + bytes(50))
+    except OSError:
+        pass  # its queue is full
+"""
+
+
+def test_a_flood_does_not_keep_changes_out(lab: Lab) -> None:
+    python = "/usr/bin/python3"
+    if not Path(python).exists():
+        pytest.skip(f"needs {python} (Debian: apt install python3)")
+    wan = lab["wan"]
+    before = wan.wan.counters["missed"]
+    with lab["h1"].popen([python, "-c", FLOOD]), lab["h2"].popen([python, "-c", FLOOD]):
+        assert eventually(lambda: wan.wan.counters["missed"] > before + 5000)  # more than it can take
+        assert wan.set(delay="1ms")["eth1"].settings.delay == 0.001
+    wait_until_idle(lab, 0)
+    assert numbers(through(lab, numbered(3))) == [1, 2, 3]
+
+
 def test_wrong_changes_are_told_and_change_nothing(lab: Lab) -> None:
     wan = lab["wan"]
     before = wan.set(delay="5ms").settings

@@ -119,9 +119,7 @@ class Relay:
         gc.disable()  # nothing here makes cycles, and a collection would make frames late
         rings = [direction.source for direction in self.directions]
         while True:
-            self.turn()
-            deadlines = [each.deadline for each in self.directions if each.deadline is not None]
-            wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+            wait = 0.0 if self.turn() else self.patience()
             sources: list[Ring | socket.socket] = [*rings, self.listener, *self.clients]
             ready, _, _ = select.select(sources, [], [], wait)
             for each in ready:
@@ -133,16 +131,19 @@ class Relay:
                 else:
                     self._answer(each)
 
-    def turn(self) -> None:
-        """Take in and send on until nothing more has come."""
-        more = True
-        while more:
-            now, offset = clocks()
-            more = False
-            for direction in self.directions:
-                more |= direction.pull(now, offset)
-            for direction in self.directions:
-                direction.push()
+    def turn(self) -> bool:
+        """Take in some of what has come, and send what is due. True if there may be more: a flood has no end, and
+        whoever wants to change something gets his turn in it too."""
+        now, offset = clocks()
+        came = [direction.pull(now, offset) for direction in self.directions]
+        for direction in self.directions:
+            direction.push()
+        return any(came)
+
+    def patience(self) -> float | None:
+        """Seconds until the next frame is due; None if none waits."""
+        deadlines = [each.deadline for each in self.directions if each.deadline is not None]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
