@@ -93,9 +93,13 @@ def everything(lab: Lab) -> list[object]:
     said += [[str(packet) for _, packet in capture.packets], capture.frames, len(capture.packets) > seen]
     said += [a.sh("echo out; echo err >&2; exit 3"), a.run("no-such-program"), a.sh("kill -9 $$")]
     said += [a.sh("seq 60000"), a.sh("seq 60000 >&2; seq 70000")]
-    said += [a.sh(BINARY), b.sh("exit 7"), [a.sh(COUNT).stdout for _ in range(3)]]
+    said += [a.sh("echo again > /dev/stdout"), a.sh(BINARY), b.sh("exit 7"), [a.sh(COUNT).stdout for _ in range(3)]]
     said += [a.run("cat", input="one"), a.run("cat", input="two"), a.run("cat", input="y" * 300_000)]
-    said += [a.run("head -c 1", input="many words"), a.run("true", env={"X": "1"}), a.sh("echo $X", env={"X": "2"})]
+    said += [
+        a.run("head -c 1", input="many words" * 50_000),
+        a.run("true", env={"X": "1"}),
+        a.sh("echo $X", env={"X": "2"}),
+    ]
     said += [a.sh("(sleep 60; echo late) & echo early")]
     with a.popen("sh -c 'echo ready; exec sleep 100'") as process:
         assert process.stdout
@@ -444,3 +448,23 @@ def test_capture_is_the_one_that_saw_the_commands(replayed: Callable[[Callable[[
 
     lab = replayed(lambda lab: [see(lab, 1), see(lab, 2), see(lab, 3)])
     assert [see(lab, count) for count in (3, 1, 2, 2, 3)] == [3, 1, 2, 2, 3]
+
+
+def test_killed_command_ends_though_nobody_has_read_what_it_wrote(pair: Path) -> None:
+    with playing(pair, command("big", stdout=b"x" * 1_000_000, killed=True, status=-9)) as lab:
+        process = lab["a"].popen("big")
+        assert process.poll() is None
+        process.kill()
+        assert process.wait(5) == -9
+
+
+def test_captures_without_commands_come_in_their_order(pair: Path) -> None:
+    def captured(count: int) -> recording.RecordedCapture:
+        header = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
+        frame = bytes(4 + 4) + (60).to_bytes(4, "little") * 2 + bytes(60)
+        return recording.RecordedCapture("a", "eth1", header + frame * count, (), 0, 0)
+
+    lab = Lab(pair, engine="replay")
+    lab.adopt(ReplaySession(lab.topology, Recording(ABOUT, (), (captured(1), captured(2), captured(3)), ())))
+    with lab:
+        assert [len(lab.capture("a:eth1").stop().packets) for _ in range(4)] == [1, 2, 3, 1]
