@@ -264,7 +264,7 @@ def test_a_bound_file_is_there_and_cannot_be_written(labs_work: None, write: Cal
         nodes:
           a:
             kind: linux
-            binds: ["hosts:/etc/hosts", "site:/etc/nginx/site:ro", "site:/srv/www"]
+            binds: ["hosts:/etc/hosts", "site:/etc/nginx/site:ro", "site:/srv/www", "hosts:/opt/lab/hosts"]
             env: {GREETING: hello}
     """)
     (path.parent / "hosts").write_text("10.1.2.3 example\n")
@@ -276,6 +276,7 @@ def test_a_bound_file_is_there_and_cannot_be_written(labs_work: None, write: Cal
         assert lab["a"].run("cat /etc/hosts /etc/nginx/site/index.html /srv/www/index.html").stdout == (
             "10.1.2.3 example\npage\npage\n"
         )
+        assert lab["a"].run("cat /opt/lab/hosts").stdout == "10.1.2.3 example\n"
         assert "Read-only" in lab["a"].sh("echo x > /etc/hosts; touch /srv/www/new").stderr
         assert lab["a"].run("printenv GREETING").stdout == "hello\n"
         assert lab["a"].sh("echo own > /etc/own && cat /etc/own && ls /etc/passwd").stdout == "own\n/etc/passwd\n"
