@@ -21,7 +21,8 @@ ESCAPES = {
     "write through a link": "echo evil > {target}",
     "make the root writable": "mount -o remount,rw /; mount -o remount,bind,rw /; echo evil > {target}",
     "look under the covers": (
-        "for place in /etc/.image /etc /opt/.image /opt /var /srv /tmp /run /root /dev/shm; do umount -l $place; umount -l $place; done;"
+        "for place in /etc/.image /etc /opt/.image /opt /var /srv /tmp /run /root /dev/shm; do"
+        " umount -l $place; umount -l $place; done;"
         "echo evil > {target}; echo evil > {folder}/new"
     ),
     "bind it elsewhere": (
