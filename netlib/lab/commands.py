@@ -214,8 +214,7 @@ def exec_(
             f"{words[0]}: options of netlib stand before the node: netlib lab exec {words[0]} ... {node} CMD"
         )
     argv = split(words[0] if len(words) == 1 else words)
-    if lab.mark:
-        print(f"netlib: {lab.badge}", file=sys.stderr)
+    _tell_recorded(lab)
     try:
         if lab.live and terminal.at_terminal():
             status = terminal.interact(there, argv)
@@ -254,6 +253,7 @@ def capture(
     out = Output(write)
     taken = lab.capture(where)
     tail = Tail(taken)
+    _tell_recorded(lab)
     print(f"netlib: capturing {where} of {label}; Ctrl-C ends it", file=sys.stderr, flush=True)
     while not ended and not out.full(count) and not out.closed(LOOK):
         taken._flush()
@@ -365,6 +365,12 @@ def _join(which: str | None) -> tuple[Lab, str]:
     except LabError as error:
         raise LabError(str(error).replace("say which one", "say which one with --lab NAME")) from None
     return Lab(found.name, join=True), found.name
+
+
+def _tell_recorded(lab: Lab) -> None:
+    """What follows did not happen now; said where the output itself cannot say it."""
+    if lab.mark:
+        print(f"netlib: {lab.badge}", file=sys.stderr)
 
 
 def _node(lab: Lab, name: str | None, command: str) -> Any:
