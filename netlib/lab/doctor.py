@@ -11,15 +11,18 @@ import importlib
 import os
 import platform
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from netlib.lab.capture import Capture
+from netlib.lab.docker import program as docker
 from netlib.lab.engines import ENGINES
 from netlib.lab.errors import LabError
 from netlib.lab.features import try_features
-from netlib.lab.lab import Lab
+from netlib.lab.lab import Lab, shelves
 from netlib.lab.netns import diagnosis
+from netlib.lab.shelf import RECORDING
 from netlib.lab.topology import parse_topology
 
 TRIAL = """
@@ -126,12 +129,12 @@ def _features(lab: Lab) -> list[Finding]:
 
 
 def _engines() -> list[Finding]:
-    """The engines beside netns, each with what stands in its way. They say it themselves, by `check()`."""
+    """The engines beside netns, each with what stands in its way: a module's own `check()` says it, or one of CHECKS."""
     findings = []
     for name, home in ENGINES.items():
         if name == "netns":
             continue  # tried in full above
-        check = getattr(importlib.import_module(home), "check", None)
+        check = getattr(importlib.import_module(home), "check", None) or CHECKS.get(name)
         if check is None:
             continue
         try:
@@ -140,6 +143,30 @@ def _engines() -> list[Finding]:
             reason, _, fix = str(error).partition("; ")
             findings.append(Finding(f"engine {name}", False, reason, fix.removeprefix("do: "), needed=False))
     return findings
+
+
+def _check_docker() -> str:
+    """Is there a program, does its daemon answer, has it the course image? LabError with the fix."""
+    name = docker.find()
+    look = [name, "image", "inspect", "--format", "ok", docker.COURSE_IMAGE]
+    try:
+        done = subprocess.run(look, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        raise LabError(f"{name} does not answer; see `{name} info`") from None
+    if done.returncode:
+        raise docker.explain(name, docker.COURSE_IMAGE, done.stderr)
+    return f"{name}, with the image {docker.COURSE_IMAGE}"
+
+
+def _check_replay() -> str:
+    """What could be replayed where nothing else works."""
+    recorded = {path.parent.name for shelf in shelves() for path in shelf.glob(f"*/{RECORDING}")}
+    if not recorded:
+        raise LabError("no lab here has a recording; netlib lab record, on a machine where labs work")
+    return f"labs that have a recording: {len(recorded)}"
+
+
+CHECKS = {"docker": _check_docker, "replay": _check_replay}
 
 
 def _attempt(name: str, action: object) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -143,6 +144,23 @@ class _Engine:
     @staticmethod
     def check() -> str:
         raise EngineMissing("no such thing is installed; do: install it")
+
+
+def test_a_docker_without_its_daemon_is_named_with_its_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("docker"):
+        pytest.skip("needs docker (Debian: apt install docker.io)")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    with pytest.raises(LabError, match=r"the Docker daemon does not run; start it: "):
+        doctors.CHECKS["docker"]()
+
+
+def test_recordings_are_counted_and_their_lack_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctors, "shelves", lambda: [tmp_path])
+    with pytest.raises(LabError, match="no lab here has a recording; netlib lab record"):
+        doctors.CHECKS["replay"]()
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "recording.zip").touch()
+    assert doctors.CHECKS["replay"]() == "labs that have a recording: 1"
 
 
 def test_each_engine_says_what_stands_in_its_way(labs_work: None, monkeypatch: pytest.MonkeyPatch) -> None:
