@@ -129,7 +129,7 @@ def _features(lab: Lab) -> list[Finding]:
 
 
 def _engines() -> list[Finding]:
-    """The engines beside netns, each with what stands in its way: a module's own `check()` says it, or one of CHECKS."""
+    """The engines beside netns, each with what stands in its way: its module's `check()` says it, or one of CHECKS."""
     findings = []
     for name, home in ENGINES.items():
         if name == "netns":
