@@ -79,13 +79,16 @@ class Capture:
 
     def stop(self) -> Capture:
         """Write down all that was seen, and end. A second stop does nothing."""
+        self._finish()
+        return self
+
+    def _finish(self) -> None:
         if self._orders is not None:
             with contextlib.suppress(OSError):
                 self._orders.shutdown(socket.SHUT_WR)
             self._hear()
             self._orders.close()
             self._orders = None
-        return self
 
     def _flush(self) -> None:
         if self._orders is not None:
@@ -117,7 +120,7 @@ class Capture:
         elif self.lost:
             self.trouble = f"{where} lost {self.lost} frames: more came than it could take or keep ({LIMITS})"
         if self.trouble and not told:
-            warnings.warn(self.trouble, CaptureIncomplete, stacklevel=4)
+            warnings.warn(self.trouble, CaptureIncomplete, stacklevel=5)  # at the reader's own line
 
     def sequence(self, **options: Any) -> SequenceDiagram:
         """A sequence diagram of what was seen here; the topology names the addresses. Options: SequenceDiagram's."""
@@ -133,7 +136,7 @@ class Capture:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self._finish()
 
     def __len__(self) -> int:
         return len(self.packets)

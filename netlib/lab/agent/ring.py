@@ -18,9 +18,9 @@ import struct
 from collections.abc import Iterator
 
 RING = 24 << 20  # bytes: 15,000 frames of 1514 bytes, and the kernel's 80 or so for each, for more than a second
-BLOCK = 256 << 10  # bytes; the longest frame (65,549 bytes, on lo) has to fit
+BLOCK = 128 << 10  # bytes; the longest frame (65,549 bytes, on lo) has to fit
 SMALLEST_RING = 4 << 20  # bytes; where the kernel has not even these to spare, a plain socket will do
-RETIRE = 10  # milliseconds that a frame waits at most until we see it
+RETIRE = 20  # milliseconds until a block is handed over that is not full: so a ring lasts 192 times as long at least
 BUFFER = 16 << 20  # bytes that we ask of a plain socket; it gets rmem_max
 LONGEST = 1 << 18  # bytes of a frame
 PATIENCE = 1.0  # seconds for the kernel to hand over a block that has been open for RETIRE already
