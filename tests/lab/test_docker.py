@@ -261,6 +261,24 @@ def test_what_docker_says_becomes_a_line(saying: str, tmp_path: Path, monkeypatc
     assert "\n" not in str(failure.value)
 
 
+def test_a_start_that_fails_waits_for_what_it_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker's client hangs, and leaves its container, when a socket to be mounted goes between making and start."""
+    script = f"""
+        case "$*" in
+            run*no-such-image*) echo "docker: No such image: no-such-image." >&2; exit 125 ;;
+            run*) sleep 1
+                path=$(echo "$*" | sed -n 's/.*source=\\([^"]*\\)""*,"*target=.run.netlib.notebook.sock.*/\\1/p')
+                test -S "$path" && echo there >>{tmp_path}/log || echo gone >>{tmp_path}/log ;;
+            rm*) echo "$*" >>{tmp_path}/log ;;
+        esac"""
+    _stand_in(tmp_path, script, monkeypatch)
+    with pytest.raises(EngineMissing, match="node b: the image no-such-image is not there"):
+        Lab(pair(b="image: no-such-image"), engine="docker").up()
+    sockets, removed = (tmp_path / "log").read_text().splitlines()
+    assert sockets == "there"
+    assert re.fullmatch(r"rm --force --volumes netlib-pair-\w+-a netlib-pair-\w+-b", removed)
+
+
 def test_containers_that_cannot_see_us_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon in a virtual machine that has our folders, but not our sockets: the containers start and end."""
     _stand_in(tmp_path, "exit 0", monkeypatch)
@@ -311,6 +329,8 @@ def test_a_fork_cannot_use_or_end_the_lab() -> None:
                 os._exit(1)
             except LabError:
                 lab.down()
+                assert lab._session
+                lab._session.close()  # as its finalizer would
                 os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
         assert len(footprints(name)) == 2 and lab["a"].run("true")
