@@ -293,8 +293,7 @@ def test_capture_ends_when_nobody_reads_it(words: list[str]) -> None:
     there = capturing("r1:eth1", *words)
     assert there.stdout and there.stderr
     there.stdout.close()
-    errors = there.stderr.read()
-    assert there.wait(60) == 0 and errors == "netlib: 0 packets\n"
+    assert there.wait(60) == 0 and there.stderr.read() == "netlib: 0 packets\n"
 
 
 def test_capture_when_the_lab_ends() -> None:
