@@ -78,7 +78,7 @@ class Recorder:
                 command.note_kill(node, arguments["pid"])
         if self._paused:
             return self._session.request(node, op, fds, **arguments)
-        if op == "exec":
+        if op == "exec" and not arguments.get("tty"):  # what is typed at a terminal is for nobody to repeat
             return self._exec(node, fds, arguments["argv"], arguments["env"]), []
         if op == "capture":
             return self._capture(node, fds, arguments), []

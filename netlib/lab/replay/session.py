@@ -40,6 +40,7 @@ PCAP_HEADER = 24  # bytes: a capture that has just begun
 _NEEDS = {
     "socket": "a socket in a node",
     "packet_socket": "an attached host, or a socket for frames",
+    "exec": "a terminal",
 }
 
 
@@ -90,7 +91,7 @@ class ReplaySession:
 
     def request(self, node: str, op: str, fds: Sequence[int] = (), **arguments: Any) -> tuple[Message, list[int]]:
         check_owner(self, self._lab)
-        if op == "exec":
+        if op == "exec" and not arguments.get("tty"):
             return {"pid": self._exec(node, fds, tuple(arguments["argv"]), arguments["env"])}, []
         if op == "kill":
             self._kill(node, arguments["pid"], arguments["signal"])
