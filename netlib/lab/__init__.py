@@ -12,7 +12,7 @@
 An engine gives a session (session.py) that answers requests for nodes; live ones have an agent in each node for that
 (agent/). On it stand the commands, sockets and captures of a node (node.py, process.py, capture.py, captures.py), what
 it looks like from inside (samples/), long and bad paths (wan/), and the drawing (drawing.py). A tour (tour.py) is what
-a lab shows, as code. `netlib lab` on the command line (commands.py) keeps labs up between commands (keeper.py, kept.py).
+a lab shows, as code. `netlib lab` on the command line (commands.py) keeps labs up between commands (keeper.py).
 
 Importing this package needs the standard library only: a lab's own processes import it too.
 """
