@@ -279,6 +279,15 @@ def test_a_start_that_fails_waits_for_what_it_has_begun(tmp_path: Path, monkeypa
     assert re.fullmatch(r"rm --force --volumes netlib-pair-\w+-a netlib-pair-\w+-b", removed)
 
 
+def test_a_full_disk_of_our_own_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stand_in(tmp_path, "exit 0", monkeypatch)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(
+        LabError, match=r"lab pair cannot start: No such file or directory: .*; make room, or set TMPDIR"
+    ):
+        Lab(pair(), engine="docker").up()
+
+
 def test_containers_that_cannot_see_us_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon in a virtual machine that has our folders, but not our sockets: the containers start and end."""
     _stand_in(tmp_path, "exit 0", monkeypatch)

@@ -85,7 +85,11 @@ class DockerSession:
 
     def _meet(self) -> None:
         """Start all containers at once; each agent connects to a socket of its own in a folder that then goes."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{leftovers.FOLDER}{this_process()}-"))
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f"{leftovers.FOLDER}{this_process()}-"))
+        except OSError as error:
+            message = f"{error.strerror}: {error.filename or 'no folder for temporary files'}; make room, or set TMPDIR"
+            raise LabError(f"lab {self.topology.name} cannot start: {message}") from None
         listeners: dict[str, socket.socket] = {}
         try:
             for number, (name, spec) in enumerate(self.topology.nodes.items()):
