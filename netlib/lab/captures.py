@@ -109,7 +109,36 @@ def sequence(captures: Sequence[Capture], **options: Any) -> SequenceDiagram:
             present = _present(seen)
             known = {address: name for address, name in known.items() if address in present}
         options["hosts"] = known
-    return SequenceDiagram.from_captures(seen, **options)
+    diagram = SequenceDiagram.from_captures(seen, **options)
+    if len(diagram.participants) > 1:
+        _not_watched(diagram, captures[0].node.lab.topology, set(seen))
+    return diagram
+
+
+def _not_watched(diagram: SequenceDiagram, topology: Topology, points: Collection[str]) -> None:
+    """Only an interface that was watched can tell that a packet did not come: a note instead of a lost arrow."""
+    for message in [m for m in diagram.messages if m.lost]:
+        arrival = _arrival(topology, message.source, message.destination)
+        if arrival and arrival not in points:
+            diagram.messages.remove(message)
+            diagram.note(message.source, message.sent, f"{message.label} (nobody watches {arrival})")
+
+
+def _arrival(topology: Topology, source: str, destination: str) -> str | None:
+    """The interface of `destination` where the shortest way from `source` comes in, such as "r3:eth1"."""
+    ways: dict[str, list[tuple[str, str]]] = {}  # node -> (neighbour, its interface)
+    for link in topology.links:
+        for here, there in ((link.a, link.b), (link.b, link.a)):
+            ways.setdefault(here.node, []).append((there.node, f"{there.node}:{there.interface}"))
+    reached, waiting = {source}, [source]
+    for node in waiting:  # nearest first
+        for neighbour, point in ways.get(node, []):
+            if neighbour == destination:
+                return point
+            if neighbour not in reached:
+                reached.add(neighbour)
+                waiting.append(neighbour)
+    return None
 
 
 def homes(topology: Topology, points: Collection[str] | None = None) -> dict[str, str]:

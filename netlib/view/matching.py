@@ -153,7 +153,10 @@ def hops(points: Mapping[str, Iterable[tuple[float, Packet]]], known: Mapping[st
         flood = ARPPacket in journey[0].packet
         for here, there in pairwise(way):
             start = left[way[0].point] if flood else left[here.point]
-            made.append(Hop(start.packet, start.point, min(start.time, there.time), there.point, there.time))
+            # Seen once at a router: as it came in, and it went on with a smaller TTL, that of the next sighting.
+            came_in = start is here and not flood and lives.get(pair[0]) != here.point
+            packet = there.packet if came_in else start.packet
+            made.append(Hop(packet, start.point, min(start.time, there.time), there.point, there.time))
         made += ending(way, left, longest[pair], lives.get(pair[1]), columns)
         if len(way) == 1 and lives.get(pair[1]) == way[0].point != lives.get(pair[0]):  # nobody watched its sender
             words = f"{describe(journey[0].packet)} (arrives from {pair[0]})"

@@ -57,6 +57,19 @@ def test_a_packet_to_an_interface_that_nobody_watches_is_not_called_lost(lab: La
     assert any("exceeded" in m.label and (m.source, m.destination) == ("r1", "h1") for m in diagram.messages)
 
 
+def test_an_arrow_says_the_ttl_on_its_link_and_no_unwatched_interface_loses_anything(lab: Lab) -> None:
+    """One end of each link but the third: what died in r3 came in where nobody looked."""
+    with lab.captures("h1:eth1", "r1:eth1", "r2:eth1", "r3:eth2", "h2:eth1") as captures:
+        for ttl in (3, 64):
+            lab["h1"].run(f"ping -c 1 -W 1 -t {ttl} 10.0.4.2")
+    diagram = captures.sequence(most=1000)
+    assert not [m for m in diagram.messages if m.lost]
+    assert any(note.participant == "r2" and "nobody watches r3:eth1" in note.label for note in diagram.notes)
+    there = {(m.source, m.destination): m.words for m in diagram.messages if "request" in m.label and m.sent > 0}
+    assert there["h1", "r1"].endswith("TTL 64") and there["r1", "r2"].endswith("TTL 63")
+    assert there["r3", "h2"].endswith("TTL 61")
+
+
 def test_one_point_alone_shows_who_speaks_there(lab: Lab) -> None:
     with lab.capture("r1:eth1") as capture:
         lab["h1"].run("ping -c 1 -W 5 10.0.4.2", check=True)
