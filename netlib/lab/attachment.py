@@ -33,6 +33,9 @@ class Attachment(Live):
         super().__init__(host, PacketDevice(node.packet_socket(interface)), mine[0])
         node.lab._attachments.add(self)
 
+    def __repr__(self) -> str:
+        return f"{self.host.name} ({self.address}) on {self.node.name}:{self.where}"
+
     def start(self) -> None:
         """The kernel gives up the address, if it has it; the host begins to serve."""
         self.given_up = self._give_up()

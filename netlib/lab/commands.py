@@ -349,8 +349,9 @@ def record(
     from netlib.lab.lab import find_topology
     from netlib.lab.replay.record import record_all
 
-    wanted = [find_topology(name).parent.name for name in names or ()]
-    failed = record_all(wanted, engine, say=lambda line: print(line, flush=True))
+    for name in names or ():
+        find_topology(name)  # a name with a mistake is told before anything is recorded
+    failed = record_all(names or (), engine, say=lambda line: print(line, flush=True))
     if failed:
         raise LabError(f"not recorded: {', '.join(failed)}; the lines above say why")
 

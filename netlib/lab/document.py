@@ -101,6 +101,16 @@ class Element:
         return int(value)
 
 
+def _plain(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong with the YAML, and for the two commonest mistakes, what to look at."""
+    said = str(error.problem or error.context)
+    if "\\t" in said:
+        return f"{said}; indent with spaces, not with tabs"
+    if "<block end>" in said or "mapping values" in said:
+        return f"{said}; is this line indented as those that it belongs to?"
+    return said
+
+
 def read_document(text: str, path: str) -> Element:
     """The root of the YAML `text`. Raises LabError with file and line where it is not YAML."""
     if len(text) > SIZE_LIMIT:
@@ -110,7 +120,7 @@ def read_document(text: str, path: str) -> Element:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise LabError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
+        raise LabError(f"{path}:{line}: not valid YAML: {_plain(error)}") from None
     except yaml.YAMLError as error:
         raise LabError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     except RecursionError:

@@ -24,6 +24,7 @@ from netlib.lab.wan.settings import WanError, read_line
 
 WAN = "netlib-wan"  # the command that makes a node a wan
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/@+%=,-]+")
+SHELL_WORDS = {"|", "||", "&", "&&", ">", ">>", "2>&1", "<"}  # as words of their own
 ADDRESS_KEYWORDS = {"dev", "brd", "broadcast", "scope", "label", "peer", "metric", "valid_lft", "preferred_lft"}
 
 
@@ -53,6 +54,8 @@ def read_command(element: Element, node: str) -> Command:
         raise element.error(f"exec line of node {node}: {str(error).lower()}; check the quotes") from None
     if not argv:
         raise element.error(f"exec line of node {node} is empty; remove it")
+    if shell := next((word for word in argv if word in SHELL_WORDS), None):
+        raise element.error(f"node {node}: exec lines run without a shell, so {shell!r} does nothing: use sh -c '...'")
     if argv[0].rpartition("/")[2] == "sysctl":
         raise element.error(f"node {node}: in a container, /proc/sys is read-only; write the setting under `sysctls:`")
     if "\0" in text:

@@ -229,7 +229,7 @@ def find_topology(lab: str | os.PathLike[str]) -> Path:
     """The topology file of a lab: of a name, or its number, looked for upwards from here and then beside netlib; or at
     a path."""
     text = os.fspath(lab)
-    if isinstance(lab, os.PathLike) or "/" in text or text.endswith((".yml", ".yaml")):
+    if isinstance(lab, os.PathLike) or "/" in text or text in (".", "..") or text.endswith((".yml", ".yaml")):
         path = Path(text).expanduser()
         path = path / FILE_NAME if path.is_dir() else path
         if path.is_file():

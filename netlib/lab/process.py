@@ -29,6 +29,15 @@ Command = str | Sequence[str]
 Output = dict[TextIO, bytearray]
 
 
+def last_words(said: str) -> str:
+    """The line that tells most of what a program said: the last, or the one that a row of carets below belongs to."""
+    lines = said.strip().splitlines()
+    for number, line in enumerate(lines[2:], 2):
+        if line.strip() and not line.strip(" \t^~-"):
+            return lines[number - 2]  # nft: the error, the words that it is about, the carets
+    return lines[-1] if lines else ""
+
+
 @dataclass(frozen=True)
 class Done:
     """A command that has ended. A negative `returncode` is the signal that ended it, as in `subprocess`."""
@@ -47,8 +56,8 @@ class Done:
     def check(self) -> Done:
         """This result, if the command succeeded; LabError with its last words if not."""
         if self.returncode:
-            said = (self.stderr or self.stdout).strip().splitlines()
-            reason = f": {said[-1]}" if said else ""
+            said = last_words(self.stderr or self.stdout)
+            reason = f": {said}" if said else ""
             raise LabError(f"{self.node}: {shlex.join(self.argv)} failed with status {self.returncode}{reason}")
         return self
 

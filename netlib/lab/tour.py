@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class Outcome:
 
     def __str__(self) -> str:
         mark = {True: "yes", False: "NO ", None: "-- "}[self.holds]
-        return f"{mark}  {self.claim.sentence}\n     {self.said}"
+        return f"{mark}  {self.claim.sentence}\n     " + self.said.replace("\n", "\n     ")
 
 
 class Skipped(Exception):
@@ -102,8 +103,24 @@ def _claims(path: Path) -> Iterator[Claim]:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise LabError(f"{error.filename}:{error.lineno}: not valid Python: {error.msg}") from None
+    except Exception as error:
+        raise LabError(f"{where(error, path)}: {type(error).__name__}: {error}") from None
     yield from (each for each in vars(module).values() if isinstance(each, Claim))
+
+
+def code_of(each: Claim) -> Path:
+    """The file that a claim stands in."""
+    return Path(each.check.__code__.co_filename)
+
+
+def where(error: BaseException, path: Path) -> str:
+    """The innermost line of `path` that an exception came through: `tour.py:27: assert reply`."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    return f"{path.name}:{frames[-1].lineno}: {frames[-1].line}".removesuffix(": ") if frames else path.name
 
 
 def run_tour(lab: Lab, claims: list[Claim]) -> Iterator[Outcome]:
@@ -116,7 +133,11 @@ def run_tour(lab: Lab, claims: list[Claim]) -> Iterator[Outcome]:
             said = each.check(lab)
         except Skipped as reason:
             yield Outcome(each, None, str(reason))
-        except (AssertionError, LabError) as error:
-            yield Outcome(each, False, str(error) or "it does not hold")
+        except LabError as error:
+            yield Outcome(each, False, str(error))
+        except AssertionError as error:
+            yield Outcome(each, False, str(error) or f"{where(error, code_of(each))} does not hold")
+        except Exception as error:  # a mistake in the claim: the others can be tried all the same
+            yield Outcome(each, False, f"{where(error, code_of(each))}: {type(error).__name__}: {error}")
         else:
             yield Outcome(each, True, said)

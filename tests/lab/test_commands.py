@@ -380,6 +380,11 @@ def test_a_recording_is_made_listed_and_replayed(other: Path, terminal: Callable
     assert not (tour.parent / "recording.zip").exists()
     tour.write_text(TOUR[: TOUR.index('@claim("pigs')])
     netlib("lab", "record", "1", cwd=other)
+    (tour.parent / "recording.zip").unlink()
+    elsewhere = other.with_name("elsewhere")  # and a lab of one's own, by its path
+    tour.parent.rename(elsewhere)
+    netlib("lab", "record", ".", cwd=elsewhere)
+    elsewhere.rename(tour.parent)
     assert re.search(r"01-pair .* recorded 20\d\d-\d\d-\d\d", netlib("lab", "list", cwd=other))
     assert "RECORDED" in netlib("lab", "up", "1", "--engine", "replay", cwd=other)
     try:

@@ -106,6 +106,9 @@ def test_reads_nodes_links_commands_and_binds(folder: Path) -> None:
         ("kind: linux\n      binds:", "kind: linux\n      env: [A=1]\n      binds:", 9, "env must be a mapping"),
         ("        - ip addr add 10.0.0.1/24 dev eth1\n        - sh", "        one: sh", 11, "must be a list"),
         ("links:", "links: [", 18, "not valid YAML"),
+        ("    b:\n", "   b:\n", 13, "indented as those that it belongs to"),
+        ("    b:\n", "\tb:\n", 13, "not with tabs"),
+        ("echo $$HOME'", "echo' > /tmp/said", 12, "without a shell, so '>' does nothing"),
         ("    a:\n", "    a_:\n", 8, "host name"),
     ],
 )

@@ -109,7 +109,7 @@ class Agent:
         os.close(source)
         os.close(output)
         if status is None:
-            raise SetupFailed(group[0]["line"], f"has not ended after {COMMAND_TIMEOUT:.0f} s; end it with & in sh -c")
+            raise SetupFailed(group[0]["line"], f"has not ended after {COMMAND_TIMEOUT:.0f} s; start it as a daemon")
         if status:
             failed = re.search(r"^Command failed -:(\d+)", text, re.MULTILINE) if batch else None
             number = int(failed[1]) - 1 if failed else 0

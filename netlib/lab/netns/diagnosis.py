@@ -81,7 +81,7 @@ def explain(step: str, error: int, message: str) -> str:
 def hint_for_command(message: str) -> str:
     """What to do about the error of an exec line, where it is a known one."""
     if "command not found" in message:
-        return "; install it on this machine (Debian: apt install iproute2 procps iputils-ping traceroute)"
+        return "; is it spelled like that, and installed on this machine? See docs/labs.md"
     if "read-only" in message.lower() and "sys" in message:
         return f"; {CONTAINER_FIX}" if in_container() else "; /proc/sys is read-only here, see docs/labs.md"
     if "IPv6 is disabled" in message:
