@@ -245,7 +245,12 @@ def _bind(element: Element, node: str, folder: Path) -> Bind:
     path = folder / source
     if not path.exists():
         raise element.error(f"node {node} binds {source!r}, and there is no {path}; create it or remove the line")
-    return Bind(path.resolve(), target.rstrip("/"), element.line, options == "ro")
+    real = path.resolve()
+    if not real.is_relative_to(folder.resolve()):
+        raise element.error(f"node {node} binds {source!r}, which leads out of the lab's folder; copy it to files/")
+    if not (real.is_file() or real.is_dir()):
+        raise element.error(f"node {node} binds {source!r}, which is neither a file nor a folder")
+    return Bind(real, target.rstrip("/"), element.line, options == "ro")
 
 
 def _links(element: Element | None, nodes: dict[str, NodeSpec]) -> tuple[Link, ...]:

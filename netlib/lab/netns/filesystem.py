@@ -11,7 +11,9 @@ through one of the links fails, as what it leads to is read-only.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Sequence
 
 from netlib.lab.agent.system import (
@@ -32,23 +34,62 @@ FARMS = ("/etc", "/opt", "/srv", "/var")
 IMAGE = ".image"  # in each farm: the machine's own folder, read-only
 # folders that programs write to, so a node has them for itself
 OWN = {"/var": ("cache", "lib", "log", "spool", "tmp")}
+DEVICES = ("full", "null", "random", "tty", "urandom", "zero", "net/tun")  # the others are this machine's
+STREAMS = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}  # names in /dev for a process's own descriptors
 SIZE = "size=64m"  # bytes a node may keep in each of its folders
 
 
 def seal(binds: Sequence[int]) -> None:
     """Make the whole file system read-only, with `binds` (open descriptors) staged in it."""
+    sockets = _listeners()
+    _cover_devices()
     for place, mode in SCRATCH.items():
         if os.path.isdir(place) and place != "/root":
             _tmpfs(place, mode)
+    for path in sockets:
+        with contextlib.suppress(OSError):  # it is under a cover, or not ours to see
+            if stat.S_ISSOCK(os.stat(path).st_mode):
+                mount("/dev/null", path, None, MS_BIND)
     os.mkdir(STAGE)
     for number, fd in enumerate(binds):
         _bind_fd(fd, f"{STAGE}/{number}")
     set_read_only("/")
-    for writable in ("/proc", "/sys"):  # a node mounts its own, which the kernel allows only if these are not locked
+    # a node mounts its own /proc and /sys, which the kernel allows only if these are not locked
+    for writable in ("/proc", "/sys", "/dev/pts"):
         try:
             set_read_only(writable, False, recursive=False)
         except OSError:
             continue
+
+
+def _listeners() -> list[str]:
+    """The unix sockets that this machine's programs listen on: one may connect to a socket on a read-only mount, and
+    an ordinary user's may be there for the asking: a Docker's, an ssh-agent's."""
+    try:
+        with open("/proc/self/net/unix", encoding="utf-8", errors="surrogateescape") as file:
+            names = (line.rstrip("\n").split(" ", 7)[-1] for line in file)
+            return sorted({name for name in names if name.startswith("/")})
+    except OSError:
+        return []
+
+
+def _cover_devices() -> None:
+    """An own /dev, without this machine's terminals and disks: a device can be written to on a read-only mount."""
+    found = {}
+    for name in DEVICES:
+        with contextlib.suppress(OSError):
+            found[name] = os.open(f"/dev/{name}", os.O_PATH | os.O_CLOEXEC)
+    mount("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k")
+    for folder in ("net", "pts", "shm"):
+        os.mkdir(f"/dev/{folder}")
+    for name, fd in found.items():
+        _bind_fd(fd, f"/dev/{name}")
+        os.close(fd)
+    for name, number in STREAMS.items():
+        os.symlink(f"/proc/self/fd{number}", f"/dev/{name}")
+    os.symlink("pts/ptmx", "/dev/ptmx")
+    with contextlib.suppress(OSError):  # without it, nodes have no terminals of their own
+        mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
 
 
 def furnish(hosts: str, binds: Sequence[tuple[int, str]]) -> list[str]:

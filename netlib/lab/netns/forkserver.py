@@ -38,6 +38,7 @@ class ForkServer:
                 stdout=subprocess.DEVNULL,
                 stderr=None if "NETLIB_LAB_DEBUG" in os.environ else subprocess.DEVNULL,
                 pass_fds=[theirs.fileno(), notebook],
+                env={name: value for name, value in os.environ.items() if name.startswith("LD_")},  # no secrets
                 start_new_session=True,
             )
         finally:

@@ -11,9 +11,11 @@ processes ever need is imported at the top of their modules, and files are opene
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -28,9 +30,14 @@ from netlib.lab.agent.system import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
     MS_PRIVATE,
     MS_REC,
+    allow_sockets,
     die_with_parent,
+    leave_keyring,
     mount,
     set_dumpable,
     set_process_name,
@@ -38,6 +45,12 @@ from netlib.lab.agent.system import (
 )
 from netlib.lab.netns import supervisor
 from netlib.lab.netns.filesystem import seal
+
+PROCESSES = (1024, 256)  # the most that a lab may have: so many, and so many more for each node
+FAMILIES = (  # of sockets: those that have a node's network to themselves, or none
+    *(socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_ALG),
+    44,  # AF_XDP
+)
 
 
 def serve() -> NoReturn:
@@ -93,6 +106,8 @@ def _launch(control: socket.socket, notebook: int, lab: int) -> NoReturn:
         seal(binds)
         for fd in binds:
             os.close(fd)
+        step = "limits"
+        _limit(len(description["nodes"]))
         step = "inner namespaces"
         child = _start_inner(control, notebook, description, ids)
     except OSError as error:
@@ -130,20 +145,44 @@ def _become_root() -> None:
     set_dumpable()
 
 
+def _limit(nodes: int) -> None:
+    """What no namespace bounds. The kernel counts the processes of the namespaces inside together, whatever ids they
+    take there, and root inside cannot raise the limit."""
+    leave_keyring()
+    least, more = PROCESSES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    most = min(least + more * nodes, *(each for each in (soft, hard) if each != resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    with contextlib.suppress(OSError):  # in a container that has it read-only, this is the container's matter
+        _write("/proc/sys/user/max_cgroup_namespaces", "0")  # with one, a user's lab could move about in the user's own
+
+
 def _start_inner(control: socket.socket, notebook: int, description: dict[str, Any], ids: int) -> int:
-    """Fork into the inner namespaces. The child cannot map its own ids, so it waits until we have."""
+    """Fork into the inner namespaces. The child cannot map its own ids, so it waits until we have.
+
+    It covers /proc with that of a process namespace between, so that the nodes cannot look under their own and see the
+    processes of this machine.
+    """
     ours, theirs = socket.socketpair()
+    unshare(CLONE_NEWPID)
     child = os.fork()
     if child == 0:
         ours.close()
         step = "inner namespaces"
         try:
             die_with_parent()
+            shown = b"self"  # how /proc calls this process
+            with contextlib.suppress(OSError):  # in a container whose own /proc is covered in part
+                mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+                shown = b"1"
             unshare(CLONE_NEWUSER)
-            theirs.send(b"?")
+            theirs.send(shown)
             if theirs.recv(1) != b"!":
                 os._exit(1)
             theirs.close()
+            set_dumpable(False)
+            with contextlib.suppress(OSError):  # a kernel without filters
+                allow_sockets(FAMILIES)
             unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC)
             first = os.fork()
             if first == 0:
@@ -157,9 +196,11 @@ def _start_inner(control: socket.socket, notebook: int, description: dict[str, A
         os.waitpid(first, 0)
         os._exit(0)
     theirs.close()
-    if ours.recv(1) == b"?":
+    answer = ours.recv(8)
+    if answer:
+        place = child if answer == b"self" else 1
         for name in ("uid_map", "gid_map"):
-            _write(f"/proc/{child}/{name}", f"0 0 {ids}")
+            _write(f"/proc/{place}/{name}", f"0 0 {ids}")
         ours.send(b"!")
     ours.close()
     return child
