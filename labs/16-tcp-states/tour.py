@@ -86,7 +86,7 @@ def server_closes(lab):
     return f"{said} from {PORTS} ports; {at_srv} in TIME_WAIT at the server, {at_c1} at c1"
 
 
-@claim("A server that was closed first cannot listen again for a minute, unless it says SO_REUSEADDR")
+@claim("A server that closed first cannot listen again for a minute, unless it says SO_REUSEADDR")
 def listen_again(lab):
     lab["srv"].run("/usr/bin/python3 /srv/lab/server.py once 7010", check=True)
     assert client(lab["c2"], "second", C2_SRV, 7010, 1) == "1 connections"

@@ -331,7 +331,7 @@ def tour(name: Name = None, engine: Engine = None) -> None:
     with Lab(wanted, engine=engine) as lab:
         print(f"{lab.name} ({lab.badge})\n", flush=True)
         for outcome in run_tour(lab, claims):
-            print(outcome, flush=True)
+            print(_wrapped(str(outcome)), flush=True)
             outcomes.append(outcome.holds)
     failed, skipped = outcomes.count(False), outcomes.count(None)
     said = f"{len(outcomes) - failed - skipped} of {len(outcomes)} hold" + (f", {skipped} skipped" if skipped else "")
@@ -354,6 +354,17 @@ def record(
     failed = record_all(names or (), engine, say=lambda line: print(line, flush=True))
     if failed:
         raise LabError(f"not recorded: {', '.join(failed)}; the lines above say why")
+
+
+def _wrapped(text: str) -> str:
+    """`text` for a terminal: lines that are too long for it go on below, under their words. A file has them whole."""
+    if not sys.stdout.isatty():
+        return text
+    width, indent = shutil.get_terminal_size().columns, " " * 5
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False) if len(line) > width else line
+        for line in text.splitlines()
+    )
 
 
 def _join(which: str | None) -> tuple[Lab, str]:

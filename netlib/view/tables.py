@@ -7,12 +7,14 @@
 this kernel does, side by side.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netlib.view.html import BAD, CARD, View, escape, html_table, text_table, visible
 
 CLAIM_COLUMNS = ("Claim", "RFC", "netlib", "This kernel")
+NUMBER_AND_UNIT = re.compile(r"[\d.]+ [a-zA-Z]{1,3}")
 VERDICTS = {True: "✓ holds", False: "✗ does not hold", None: "not tried here"}
 
 
@@ -45,6 +47,8 @@ class Table(View):
     def cell(self, text: str) -> str:
         if text == VERDICTS[False]:
             return f'<b style="color:{BAD}">{escape(text)}</b>'
+        if NUMBER_AND_UNIT.fullmatch(text):  # in one line, however many columns there are
+            return text.replace(" ", "&nbsp;")
         return escape(text)
 
 

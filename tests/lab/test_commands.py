@@ -374,6 +374,18 @@ def test_a_tour_prints_each_claim_and_fails_when_one_does_not_hold(other: Path) 
     assert re.search(r"\n\n(\d+) of \1 hold\n$", netlib("lab", "tour", "06"))
 
 
+def test_a_tour_on_a_terminal_is_not_wider_than_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from netlib.lab.commands import _wrapped
+
+    text = "yes  " + "words " * 20 + "\n     " + "seen " * 20
+    assert _wrapped(text) == text  # a file has the lines whole
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    first, *others = _wrapped(text).splitlines()
+    assert first.startswith("yes  words") and len(others) > 4
+    assert all(len(line) <= 40 and line.startswith("     ") for line in others)
+
+
 def test_a_recording_is_made_listed_and_replayed(other: Path, terminal: Callable[..., Terminal]) -> None:
     tour = other / "labs/01-pair/tour.py"
     assert "NOT RECORDED" in run("lab", "record", "1", cwd=other).stdout

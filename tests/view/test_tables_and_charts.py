@@ -26,6 +26,11 @@ def test_rows_can_be_mappings_and_cells_anything() -> None:
         table([(1, 2)])
 
 
+def test_a_number_keeps_its_unit_in_a_narrow_column() -> None:
+    html = table([("0.080 s", "SYN sent")], ["time", "state"])._repr_html_()
+    assert "0.080&nbsp;s" in html and "SYN sent" in html
+
+
 def test_claims_have_verdicts_in_words() -> None:
     view = claims([("a", "RFC 1", True, False), ("b", "RFC 2", "drops it", None)])
     assert "✓ holds" in str(view) and "✗ does not hold" in str(view) and "not tried here" in str(view)
