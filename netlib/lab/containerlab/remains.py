@@ -20,6 +20,7 @@ from pathlib import Path
 PREFIX = "netlib-containerlab-"
 LOCK = "caretaker"  # in the lab's folder: locked as long as the caretaker lives; it has the lab's name
 TIMEOUT = 60.0  # seconds for each program
+YOUNG = 10.0  # seconds: a folder without a lock may still be getting it
 NAMESPACES, SSH, HOSTS, HOSTS_LOCK = (
     Path("/run/netns"),
     Path("/etc/ssh/ssh_config.d"),
@@ -31,9 +32,11 @@ NAMESPACES, SSH, HOSTS, HOSTS_LOCK = (
 def make_folder(name: str) -> tuple[Path, int]:
     """A folder for the lab `name`, and the descriptor that locks it: for the caretaker to inherit."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    new = folder / "new"
+    lock = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.write(lock, name.encode())
+    new.rename(folder / LOCK)  # so that it is never seen without being locked
     return folder, lock
 
 
@@ -52,12 +55,13 @@ def sweep(binary: str) -> None:
     """Take away what labs have left whose caretaker was killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
-            if folder.stat().st_uid != os.geteuid() or time.time() - folder.stat().st_mtime < 1:
-                continue  # one that is just being made has no lock yet
+            if folder.stat().st_uid != os.geteuid():
+                continue
             lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                if time.time() - folder.stat().st_mtime > YOUNG:
+                    shutil.rmtree(folder, ignore_errors=True)
             continue
         except OSError:
             continue
