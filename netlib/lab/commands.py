@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netlib.lab.errors import LabError, NotLive
+from netlib.lab.errors import LabError, NotLive, printable
 
 if TYPE_CHECKING:
     from netlib.lab.kept import Kept
@@ -99,6 +99,7 @@ def _rows(lab: OnShelf, up: list[Kept]) -> Iterator[tuple[str, ...]]:
 
 def _table(rows: list[tuple[str, ...]]) -> None:
     """Columns as wide as they need be. On a terminal, what a lab shows stands below its line."""
+    rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for row in rows[1 if width else 0 :]:

@@ -222,7 +222,7 @@ class Lab:
 class UnknownNode(LabError, KeyError):
     """A name that no node of the lab has."""
 
-    __str__ = Exception.__str__  # KeyError's would quote the sentence
+    __str__ = LabError.__str__  # KeyError's would quote the sentence
 
 
 def find_topology(lab: str | os.PathLike[str]) -> Path:

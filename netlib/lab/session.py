@@ -16,6 +16,7 @@ import itertools
 import os
 import socket
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -70,12 +71,15 @@ class Connection:
         try:
             with self._lock:
                 send(self._channel, {"id": number, "op": op, **arguments}, fds)
+                deadline = time.monotonic() + REQUEST_TIMEOUT
                 while True:
                     answer, given = receive(self._channel)
-                    if answer is None or answer["id"] == number:
+                    if answer is None or answer.get("id") == number:
                         break
                     for fd in given:  # the answer to a request that was interrupted
                         os.close(fd)
+                    if time.monotonic() > deadline:
+                        raise TimeoutError
         except TimeoutError:
             raise LabError(f"node {self.node} does not answer; take the lab down and up again") from None
         except OSError as error:

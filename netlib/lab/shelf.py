@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlib.lab.errors import LabError
+from netlib.lab.errors import LabError, printable
 from netlib.lab.lab import FILE_NAME, shelves
 from netlib.lab.topology import read_topology
 
 RECORDING = "recording.zip"
+SIZE_LIMIT = 1 << 20  # bytes of a recording, and of what it says about itself
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ def all_labs() -> list[OnShelf]:
     found: dict[str, Path] = {}
     for shelf in shelves():
         for path in shelf.glob(f"*/{FILE_NAME}"):
-            found.setdefault(path.parent.name, path)
+            if path.is_file():  # and no link to /dev/zero
+                found.setdefault(path.parent.name, path)
     return [describe(found[name]) for name in sorted(found)]
 
 
@@ -57,7 +61,7 @@ def first_comments(path: Path) -> list[str]:
     for line in text.splitlines():
         if not line.startswith("#"):
             break
-        lines.append(line[1:].removeprefix(" ").rstrip())
+        lines.append(printable(line[1:].removeprefix(" ").rstrip().expandtabs()))
     while lines and not lines[-1]:
         lines.pop()
     return lines
@@ -65,8 +69,10 @@ def first_comments(path: Path) -> list[str]:
 
 def recording_date(path: Path) -> str:
     """The day of a recording, as YYYY-MM-DD; empty where there is none that could be read."""
+    if not path.is_file() or path.stat().st_size > SIZE_LIMIT:
+        return ""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return str(json.loads(archive.read("about.json"))["date"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        with zipfile.ZipFile(path) as archive, archive.open("about.json") as file:
+            return datetime.date.fromisoformat(json.loads(file.read(SIZE_LIMIT))["date"]).isoformat()
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import socket
@@ -9,14 +10,22 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from lab.containers import need_docker
 
 from netlib.lab import Lab
+from netlib.lab.agent.channel import pair, receive, send
+from netlib.lab.docker import session as docker_session
+from netlib.lab.docker.owner import read_owner
 from netlib.lab.errors import LabError
 from netlib.lab.node import Node
+from netlib.lab.replay.recording import read_recording
+from netlib.lab.session import Connection
+from netlib.lab.shelf import first_comments, recording_date
 from netlib.lab.topology import read_topology
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,3 +232,108 @@ def test_a_topology_binds_only_what_is_its_own(
         path = write(f"nodes:\n  a:\n    kind: linux\n    binds: ['{source}:/opt/x:ro']\n")
         with pytest.raises(LabError, match=reason):
             read_topology(path)
+
+
+def test_a_containers_root_cannot_become_the_agent() -> None:
+    """The agent has a descriptor of the notebook's process, by which its network can be had."""
+    need_docker()
+    with Lab("06-icmp", engine="docker") as lab:
+        said = python(
+            lab["h1"],
+            """
+            print(attempt(open, "/proc/1/environ"), attempt(open, "/proc/1/mem", "r+b"))
+            print(attempt(os.readlink, "/proc/1/fd/0"))
+            print(attempt(socket.socket, socket.AF_VSOCK, socket.SOCK_STREAM))
+            """,
+        )
+    assert said == "Permission denied Permission denied\nPermission denied\nAddress family not supported by protocol\n"
+
+
+def test_what_is_lent_to_containers_leads_nowhere_else() -> None:
+    """By a descriptor of /proc/sys, and `..`, an image could have the whole file system of this machine."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can cut a folder off")
+    lent = docker_session._network_settings()
+    try:
+        here, above = (os.open(name, os.O_RDONLY, dir_fd=lent) for name in (".", "../.."))
+        assert "ipv4" in os.listdir(here) and os.listdir(here) == os.listdir(above)
+        os.close(here)
+        os.close(above)
+    finally:
+        os.close(lent)
+
+
+@pytest.mark.parametrize("label", ["b.².1.1", "b.1.٣.1", "b.1.1", "..."])
+def test_a_folder_that_another_user_has_named_stops_no_lab(label: str) -> None:
+    assert read_owner(label) is None
+
+
+@pytest.mark.parametrize("answer", [b"nonsense", b"[" * 100_000, b"[]", b"1", b"\xff"])
+def test_an_agent_that_answers_nonsense_is_an_error_and_leaves_no_descriptor(answer: bytes) -> None:
+    ours, theirs = pair()
+    connection = Connection("lab", "h1", ours)
+    before = len(os.listdir("/proc/self/fd"))
+    socket.send_fds(theirs, [answer], [0, 1, 2])
+    with pytest.raises(LabError, match="h1 has died"):
+        connection.request("exec")
+    assert len(os.listdir("/proc/self/fd")) == before
+    connection.close()
+    theirs.close()
+
+
+def test_an_agent_that_never_comes_to_the_point_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netlib.lab.session.REQUEST_TIMEOUT", 0.0)
+    ours, theirs = pair()
+    connection = Connection("lab", "h1", ours)
+    ours.settimeout(5)
+    for _ in range(3):
+        send(theirs, {"id": -1}, [0])
+    with pytest.raises(LabError, match="does not answer"):
+        connection.request("exec")
+    assert receive(ours)[0] == {"id": -1}  # it did not listen on and on
+    connection.close()
+    theirs.close()
+
+
+def test_a_strangers_words_do_not_move_the_terminal(write: Callable[[str], Path]) -> None:
+    evil = "\x1b]0;evil\x07\x1b[2J"
+    path = write("nodes:\n  a:\n    kind: linux\n")
+    path.write_text(f"# shows {evil}\n" + path.read_text())
+    assert first_comments(path)[0] == r"shows \x1b]0;evil\x07\x1b[2J"
+    assert str(LabError(f"it says {evil}")).isprintable()
+
+
+def packed(path: Path, about: bytes) -> Path:
+    """A recording that says this of itself."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("about.json", about)
+        for name in ("commands", "captures", "asked"):
+            archive.writestr(f"{name}.json", "[]")
+    return path
+
+
+ABOUT = {
+    **{"format": 1, "lab": "test", "topology": "", "date": "2026-11-23", "kernel": "Linux", "engine": "netns"},
+    **{"netlib": "1", "versions": {}},
+}
+
+
+def test_a_recording_that_is_hostile_is_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "recording.zip"
+    assert read_recording(packed(place, json.dumps(ABOUT).encode())).about.lab == "test"
+    for about in (
+        json.dumps({**ABOUT, "engine": "\x1b[2Jnetns"}).encode(),
+        json.dumps({**ABOUT, "versions": {"ip": "\x1b[2J"}}).encode(),
+        json.dumps({**ABOUT, "date": ["2026-11-23"]}).encode(),
+        json.dumps({**ABOUT, "date": "\x1b[2J"}).encode(),
+        b'["date"]',
+        b"[" * 200_000,
+        b" " * (80 << 20),  # a bomb: 80 kB packed
+    ):
+        with pytest.raises(LabError, match="no recording that can be read"):
+            read_recording(packed(place, about))
+        recorded = recording_date(place)
+        assert recorded in ("", "2026-11-23")
+    place.write_bytes(b"PK" * 1_000_000)
+    with pytest.raises(LabError, match="larger than 1 MB"):
+        read_recording(place)

@@ -174,8 +174,8 @@ def test_a_shell_in_a_node(terminal: Callable[..., Terminal]) -> None:
     there = terminal(*NETLIB, "sh", "h1")
     there.wait_for("[06-icmp] h1:/# ")
     assert there.is_raw()
-    there.type("stty size; tty; hostname\n")
-    there.wait_for("24 80\r\n/dev/")
+    there.type("stty size; stty size </dev/tty; hostname\n")  # it has no name in the node: /dev there is the node's
+    there.wait_for("24 80\r\n24 80\r\n")
     there.wait_for("h1\r\n")
     there.wait_for("# ")
     there.type("trap 'echo size $(stty size)' WINCH\n")

@@ -64,7 +64,7 @@ class Agent:
         self.children: dict[int, int] = {}  # process id -> the pipe that awaits its status
         os.environ.update(self.environment)
 
-    def write_settings(self, node: dict[str, Any], folder: str = "/proc/sys") -> list[str]:
+    def write_settings(self, node: dict[str, Any], folder: str = "/proc/sys/net") -> list[str]:
         """The baseline and the node's own `sysctls`, before there are links: these take over what `default` says.
 
         What cannot be had here is in the answer.

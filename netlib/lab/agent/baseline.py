@@ -67,15 +67,15 @@ BASELINE: dict[str, str] = {
 }
 
 
-def write_sysctls(settings: Mapping[str, str], folder: str = "/proc/sys") -> dict[str, str]:
+def write_sysctls(settings: Mapping[str, str], folder: str = "/proc/sys/net") -> dict[str, str]:
     """Write the settings; those that could not be written, each with the kernel's reason.
 
-    `folder` is /proc/sys under another name, where a container has its own read-only. Settings of the network are those
-    of the process that opens them, so it does not matter whose /proc it is.
+    All are of the network. `folder` is /proc/sys/net under another name, where a container has its own read-only: they
+    are those of the process that opens them, so it does not matter whose /proc it is.
     """
     failed: dict[str, str] = {}
     for name, value in settings.items():
-        path = f"{folder}/{name.replace('.', '/')}"
+        path = f"{folder}/{name.removeprefix('net.').replace('.', '/')}"
         try:
             setting = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
             try:

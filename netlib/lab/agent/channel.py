@@ -31,10 +31,21 @@ def send(channel: socket.socket, message: Message, fds: Sequence[int] = ()) -> N
 
 
 def receive(channel: socket.socket) -> tuple[Message | None, list[int]]:
-    """The next message and its descriptors (close-on-exec); None when the other end has closed."""
+    """The next message and its descriptors (close-on-exec); None when the other end has closed.
+
+    OSError (EBADMSG) for what is no message.
+    """
     data, ancillary, _, _ = channel.recvmsg(MESSAGE_LIMIT, socket.CMSG_SPACE(FDS_LIMIT * 4), socket.MSG_CMSG_CLOEXEC)
     fds = array.array("i")
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
-    return (json.loads(data) if data else None), list(fds)
+    try:
+        message = json.loads(data) if data else None
+        if not isinstance(message, dict | None):
+            raise ValueError
+    except (ValueError, RecursionError):
+        for fd in fds:
+            os.close(fd)
+        raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG)) from None
+    return message, list(fds)

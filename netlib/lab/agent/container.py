@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 from netlib.lab.agent.agent import Agent, SetupFailed
 from netlib.lab.agent.channel import Message, receive, send
 from netlib.lab.agent.netlink import Netlink
-from netlib.lab.agent.system import set_process_name
+from netlib.lab.agent.system import FAMILIES, allow_sockets, set_dumpable, set_process_name
 
 PROTOCOL = 1  # of the messages above
 IMAGE = 1  # the least NETLIB_IMAGE (labs/Dockerfile) that this agent can work in
@@ -45,13 +45,13 @@ class ContainerAgent(Agent):
         self.node = node
 
     def do_settings(self, request: Message, fds: list[int], give: list[int]) -> Message:
-        """Write the baseline and the node's sysctls; fds[0] is a /proc/sys that is not read-only, if there is one.
+        """Write the baseline and the node's sysctls; fds[0] is a /proc/sys/net that is not read-only, if there is one.
 
         It is open only as long as this takes. Through it this process reaches the settings of its own network, and
         others not at all: the kernel shows each process those of its own namespace.
         """
         try:
-            return {"missing": self.write_settings(self.node, f"/proc/self/fd/{fds[0]}" if fds else "/proc/sys")}
+            return {"missing": self.write_settings(self.node, f"/proc/self/fd/{fds[0]}" if fds else "/proc/sys/net")}
         except SetupFailed as failure:
             return {"failed": str(failure), "line": failure.line}
 
@@ -80,6 +80,9 @@ class ContainerAgent(Agent):
 
 def main() -> NoReturn:
     set_process_name("init")
+    set_dumpable(False)  # root in the container shall not become the agent, which holds a pidfd of the notebook
+    with contextlib.suppress(OSError):  # without no_new_privs, or a kernel without filters
+        allow_sockets(FAMILIES)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # process 1 ignores what it does not handle
         signal.signal(number, lambda *_: os._exit(0))
     try:

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import platform
+import socket
 import struct
 from collections.abc import Collection
 
@@ -28,7 +29,13 @@ _EACH_ARCHITECTURE = {  # its number (linux/audit.h), and its system calls socke
     "aarch64": (0xC000_00B7, 198, 219),
     "riscv64": (0xC000_00F3, 198, 219),
 }
-_SYS_IO_URING_SETUP = 425  # the same number on every architecture
+_SYS_IO_URING_SETUP, _SYS_OPEN_TREE = 425, 428  # the same numbers on every architecture
+_OPEN_TREE_CLONE = 1
+
+FAMILIES = (  # of sockets: those that see a network namespace, or no network
+    *(socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_ALG),
+    44,  # AF_XDP
+)
 _SYS_MOUNT_SETATTR = 442  # the same number on every architecture
 _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = -100, 0x8000, 1
 
@@ -69,6 +76,14 @@ def set_read_only(path: str, read_only: bool = True, recursive: bool = True) -> 
         ctypes.c_size_t(len(attributes)),
     )
     _check(result, f"mount_setattr {path}")
+
+
+def open_alone(path: str) -> int:
+    """A descriptor of the folder at `path` as a mount of its own, out of which no `..` leads. Needs CAP_SYS_ADMIN."""
+    flags = ctypes.c_uint(_OPEN_TREE_CLONE | os.O_CLOEXEC)
+    opened = _libc.syscall(ctypes.c_long(_SYS_OPEN_TREE), ctypes.c_int(_AT_FDCWD), os.fsencode(path), flags)
+    _check(opened, f"open_tree {path}")
+    return int(opened)
 
 
 def set_host_name(name: str) -> None:

@@ -43,7 +43,7 @@ def this_process() -> Owner:
 def read_owner(text: str) -> Owner | None:
     """The owner that `str` wrote; None for other text."""
     boot, *numbers = text.split(".")
-    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
+    if len(numbers) != 3 or not all(number.isascii() and number.isdigit() for number in numbers):
         return None
     return Owner(boot, *map(int, numbers))
 

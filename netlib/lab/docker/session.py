@@ -20,6 +20,7 @@ from typing import Any
 import netlib.lab
 from netlib.lab.agent.channel import Message, receive, send
 from netlib.lab.agent.container import IMAGE, NOTEBOOK, PROTOCOL
+from netlib.lab.agent.system import open_alone
 from netlib.lab.description import describe
 from netlib.lab.docker import leftovers, program
 from netlib.lab.docker.owner import this_process
@@ -188,11 +189,11 @@ class DockerSession:
         """Hear each agent's first word, tell it who it is, and have it write its settings."""
         nodes = {node["name"]: node for node in describe(self.topology)["nodes"]}
         notebook = os.pidfd_open(self.owner)
-        settings = os.open("/proc/sys", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        settings = _network_settings()
         try:
             for name, channel in self._channels.items():
                 hello, fds = self._hear(name)
-                namespaces[name] = fds[0]
+                namespaces.update(zip([name], fds, strict=False))
                 _check_versions(self.topology.nodes[name].image, hello)
                 send(channel, {"node": nodes[name]}, [notebook])
             for name, answer in self._ask([(name, "settings", [settings], {}) for name in self._channels]):
@@ -271,6 +272,15 @@ class DockerSession:
             leftovers.end(self.program, [self.containers[name] for name in self._runs])
         for channel in self._channels.values():
             channel.close()
+
+
+def _network_settings() -> int:
+    """This machine's /proc/sys/net, to lend to the agents. Where we may, it is cut off from what is above it: an image
+    is trusted with no more than the settings of its own network."""
+    try:
+        return open_alone("/proc/sys/net")
+    except OSError:  # not root
+        return os.open("/proc/sys/net", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _listen(path: Path) -> socket.socket:

@@ -30,6 +30,7 @@ from netlib.lab.agent.system import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
+    FAMILIES,
     MS_NODEV,
     MS_NOEXEC,
     MS_NOSUID,
@@ -47,10 +48,6 @@ from netlib.lab.netns import supervisor
 from netlib.lab.netns.filesystem import seal
 
 PROCESSES = (1024, 256)  # the most that a lab may have: so many, and so many more for each node
-FAMILIES = (  # of sockets: those that have a node's network to themselves, or none
-    *(socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_ALG),
-    44,  # AF_XDP
-)
 
 
 def serve() -> NoReturn:

@@ -211,6 +211,8 @@ def read_recording(path: Path) -> Recording:
 
 
 def _read(path: Path) -> Recording:
+    if path.stat().st_size > LIMIT:
+        raise ValueError(f"it is larger than {LIMIT / 1e6:.0f} MB")
     with zipfile.ZipFile(path) as archive:
         contents: dict[str, bytes] = {}
         left = UNPACKED_LIMIT
@@ -244,6 +246,9 @@ def _about(table: Any) -> About:
         raise ValueError(f"another netlib has written it (this one reads format {FORMAT})")
     for name, value in table.items():
         _check("about.json", name, value)
+        texts = [*value, *value.values()] if isinstance(value, dict) else [value]
+        if not all(map(str.isprintable, texts)):
+            raise ValueError(f"{name} of about.json has characters that do not print")  # a terminal will show it
     datetime.date.fromisoformat(table["date"])
     return About(**table)
 
