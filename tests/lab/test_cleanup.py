@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 from lab.processes import Footprint, children, eventually, is_zombie, pids
 
 from netlib.lab import Lab, LabError
@@ -186,3 +187,24 @@ def _command_line(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+@pytest.mark.parametrize("now", [False, True], ids=["asked to end", "killed"])
+def test_nothing_is_left_when_a_notebooks_kernel_is_restarted(labs_work: None, now: bool) -> None:
+    """A real Jupyter kernel, as "Restart Kernel" in JupyterLab treats it."""
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(ROOT))
+    try:
+        client.execute_interactive(
+            "from netlib import Lab\nlab = Lab('06-icmp', engine='netns').up()\n"
+            "lab['h1'].sh('setsid sleep 4806 >/dev/null 2>&1 &')\ncapture = lab.capture('h1:eth1')",
+            timeout=60,
+        )
+        kernel = manager.provisioner.pid
+        launcher = next(pid for pid in children(kernel) if Path(f"/proc/{pid}/comm").read_text() == "lab-launcher\n")
+        footprint = Footprint(launcher)
+        assert len(footprint.inhabitants()) >= 8
+        manager.restart_kernel(now=now)
+        assert eventually(lambda: not footprint.left()), footprint.left()
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
