@@ -234,6 +234,22 @@ def test_a_topology_binds_only_what_is_its_own(
             read_topology(path)
 
 
+@pytest.mark.parametrize(
+    ("op", "arguments"),
+    [
+        ("nothing", {}),
+        ("exec", {"argv": 5, "env": {}}),
+        ("exec", {}),
+        ("socket", {"family": "x"}),
+        ("wan", {"change": 5}),
+    ],
+)
+def test_a_request_of_no_known_form_does_not_end_the_node(node: Node, op: str, arguments: dict[str, object]) -> None:
+    with pytest.raises((OSError, LabError)):
+        node._request(op, **arguments)
+    assert node.run("true")
+
+
 def test_a_containers_root_cannot_become_the_agent() -> None:
     """The agent has a descriptor of the notebook's process, by which its network can be had."""
     need_docker()

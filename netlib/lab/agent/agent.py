@@ -9,6 +9,7 @@ a pipe that came with the request. Orphans become this process's children, as th
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -207,6 +208,8 @@ class Agent:
             reply = getattr(self, "do_" + request["op"])(request, fds, give) or {}
         except OSError as error:
             reply = {"errno": error.errno, "message": error.strerror or str(error)}
+        except Exception as error:  # no such request, or not of this form: the node lives on
+            reply = {"errno": errno.EINVAL, "message": f"{type(error).__name__}: {error}"}
         try:
             send(self.channel, {**reply, "id": request["id"]}, give)
         except OSError:
