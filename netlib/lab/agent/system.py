@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import socket
 import struct
 from collections.abc import Collection
@@ -111,7 +110,7 @@ def set_dumpable(dumpable: bool = True) -> None:
 
 def leave_keyring() -> None:
     """Have a new, empty session keyring, and no longer the one that the user's whole login shares (keyrings(7))."""
-    architecture = _EACH_ARCHITECTURE.get(platform.machine())
+    architecture = _EACH_ARCHITECTURE.get(os.uname().machine)
     if architecture:
         _check(_libc.syscall(ctypes.c_long(architecture[2]), ctypes.c_long(1), None), "keyctl")
 
@@ -122,7 +121,7 @@ def allow_sockets(families: Collection[int]) -> None:
     Some families know no network namespaces: by AF_VSOCK, one reaches the machine that this one is a guest of. The
     filter (seccomp(2)) also refuses what would get around it: io_uring, and the calls of 32-bit programs.
     """
-    architecture = _EACH_ARCHITECTURE.get(platform.machine())
+    architecture = _EACH_ARCHITECTURE.get(os.uname().machine)
     if not architecture:
         return
     load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06  # BPF: ld [k], jeq, jge, ret

@@ -22,7 +22,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from netlib.lab.agent.channel import receive, send
+from netlib.lab.agent.channel import pair, receive, send
 from netlib.lab.agent.system import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -61,33 +61,61 @@ def serve() -> NoReturn:
     poll = select.poll()
     poll.register(requests, select.POLLIN)
     poll.register(notebook, select.POLLIN)  # a pidfd is readable when its process has ended
+    child, orders = _fork_ahead(requests, notebook)
     while True:
         if notebook in dict(poll.poll()):
             os._exit(0)
         message, fds = receive(requests)
         if message is None:
             os._exit(0)
-        child = os.fork()
-        if child == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            requests.close()
-            os.setsid()
-            _launch(socket.socket(fileno=fds[0]), notebook, fds[1])
-        watch = os.pidfd_open(child)
+        try:
+            watch = os.pidfd_open(child)
+            send(orders, {}, fds)
+        except OSError:  # somebody has killed it while it waited
+            child, orders = _fork_ahead(requests, notebook)
+            watch = os.pidfd_open(child)
+            send(orders, {}, fds)
         send(requests, {"pid": child}, [watch])
         for fd in (watch, *fds):
             os.close(fd)
+        orders.close()
+        child, orders = _fork_ahead(requests, notebook)
 
 
-def _launch(control: socket.socket, notebook: int, lab: int) -> NoReturn:
+def _fork_ahead(requests: socket.socket, notebook: int) -> tuple[int, socket.socket]:
+    """A launcher that waits for its lab, and where to tell it: so that a start has not to wait for the fork."""
+    ours, theirs = pair()
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        requests.close()
+        ours.close()
+        os.setsid()
+        _launch(theirs, notebook)
+    theirs.close()
+    return child, ours
+
+
+def _launch(orders: socket.socket, notebook: int) -> NoReturn:
+    uid, gid = os.getuid(), os.getgid()
+    refused = None
+    try:
+        unshare(CLONE_NEWUSER)
+    except OSError as error:
+        refused = error
+    message, fds = receive(orders)
+    if message is None:
+        os._exit(0)
+    orders.close()
+    control, lab = socket.socket(fileno=fds[0]), fds[1]
     set_process_name("lab-launcher")
     step = "start"
     try:
         with os.fdopen(lab, "rb") as file:
             description: dict[str, Any] = json.load(file)
         step = "user namespace"
-        uid, gid = os.getuid(), os.getgid()
-        unshare(CLONE_NEWUSER)
+        if refused:
+            raise refused
         step = "id map"
         ids = _map_ids(control, uid, gid)
         step = "mount namespace"
