@@ -9,13 +9,21 @@ in `dropped` with its reason, never raised.
 """
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Literal, overload
 
 from netlib.internet.input import Internet, SendError, reason
 from netlib.internet.parts import InternetParts, returned
 from netlib.internet.routes import Route
-from netlib.link.neighbours import Neighbours
+from netlib.kernel.network import BelowSockets
+from netlib.kernel.sockets import DATAGRAM, DatagramSocket, Sockets
+from netlib.kernel.table import UDPTable
+from netlib.link.conflict import DEFEND_ONCE
+from netlib.link.neighbours import Neighbours, NeighboursPart
+from netlib.transport.udp import UDP as UDPLayer
+from netlib.transport.udp import UDPTablePart
 from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network, MACAddress
 from netlib.wire.arp import ARPPacket
 from netlib.wire.errors import WireError
@@ -26,14 +34,14 @@ from netlib.wire.icmp import (
     HOST_UNREACHABLE,
     PORT_UNREACHABLE,
     PROTOCOL_UNREACHABLE,
+    ICMPError,
     ICMPMessage,
 )
 from netlib.wire.ipv4 import ICMP, UDP, IPv4Packet
-from netlib.wire.udp import UDPDatagram
 
-__all__ = ["RAW", "Host", "Interface", "Parts", "RawSocket", "Route", "SendError"]
+__all__ = ["DATAGRAM", "RAW", "DatagramSocket", "Host", "Interface", "Parts", "RawSocket", "Route", "SendError"]
 
-RAW = "raw"  # kind of socket: whole IP packets of one protocol
+RAW: Literal["raw"] = "raw"  # kind of socket: whole IP packets of one protocol
 INBOX = 256  # packets that a socket keeps for its reader; more are dropped and counted
 
 
@@ -41,8 +49,14 @@ INBOX = 256  # packets that a socket keeps for its reader; more are dropped and 
 class Parts(InternetParts):
     """What you may replace: `Host("me", Random(1), Parts(checksum=my_checksum))`.
 
-    The parts and what each has to do: netlib/internet/parts.py.
+    The parts and what each has to do: netlib/internet/parts.py, and here:
+
+    neighbours  which MAC address a next hop has: `NeighboursPart` in netlib/link/neighbours.py
+    udp_table   which socket a datagram is for: `UDPTablePart` in netlib/transport/udp.py
     """
+
+    neighbours: Callable[[IPv4Address, MACAddress], NeighboursPart] = Neighbours
+    udp_table: Callable[[], UDPTablePart] = UDPTable
 
 
 @dataclass(eq=False, slots=True)
@@ -54,7 +68,7 @@ class Interface:
     address: IPv4Interface
     mac: MACAddress | None  # None: the link carries IP packets and no frames, as TUN does
     mtu: int  # bytes of the largest packet
-    neighbours: Neighbours | None
+    neighbours: NeighboursPart | None
 
     def __str__(self) -> str:
         return f"{self.name} {self.address}"
@@ -96,7 +110,12 @@ class Host:
         self.internet = Internet(random, self.parts, forwarding)
         self.dropped: Counter[str] = self.internet.dropped
         self.outbox: list[tuple[Interface, bytes]] = []
-        self.sockets: list[RawSocket] = []
+        self.sockets: list[RawSocket | DatagramSocket] = []
+        self.now = 0.0  # the time that this host was told last; worlds tell it before a program goes on
+        self.udp = UDPLayer(self.parts.udp_table(), self.dropped)
+        if isinstance(self.udp.table, UDPTable):
+            self.udp.table.secret = lambda: random.randbytes(16)
+        self.datagrams = Sockets(BelowSockets(self.internet, random, self.send_packet), self.udp)
 
     def __repr__(self) -> str:
         addresses = ", ".join(str(interface.address) for interface in self.interfaces)
@@ -112,7 +131,7 @@ class Host:
         if mtu < 68:  # "Every internet module must be able to forward a datagram of 68 octets" (RFC 791)
             raise ValueError(f"an MTU of {mtu} bytes: IPv4 needs 68 at least")
         number = self.internet.attach(address, mtu)
-        neighbours = Neighbours(address.address, mac) if mac else None
+        neighbours = self.parts.neighbours(address.address, mac) if mac else None
         interface = Interface(f"eth{number}", number, address, mac, mtu, neighbours)
         self.interfaces.append(interface)
         return interface
@@ -122,18 +141,30 @@ class Host:
         network = IPv4Network(network) if isinstance(network, str) else network
         self.internet.add_route(network, IPv4Address(via))
 
-    def socket(self, kind: str = RAW, protocol: int = ICMP) -> RawSocket:
-        """A socket for whole packets of one protocol: `host.socket(RAW, protocol=ICMP)`."""
-        if kind != RAW:
-            raise ValueError(f"socket kind {kind!r}: this host has {RAW!r}")
-        socket = RawSocket(self, protocol)
+    @overload
+    def socket(self, kind: Literal["raw"] = "raw", protocol: int = ICMP) -> RawSocket: ...
+
+    @overload
+    def socket(self, kind: Literal["datagram"]) -> DatagramSocket: ...
+
+    def socket(self, kind: str = RAW, protocol: int = ICMP) -> RawSocket | DatagramSocket:
+        """A socket: `host.socket(DATAGRAM)` for UDP, `host.socket(RAW, protocol=ICMP)` for whole packets."""
+        if kind not in (RAW, DATAGRAM):
+            raise ValueError(f"socket kind {kind!r}: this host has {RAW!r} and {DATAGRAM!r}")
+        socket = RawSocket(self, protocol) if kind == RAW else DatagramSocket(self.datagrams, self.sockets)
         self.sockets.append(socket)
         return socket
+
+    def send_packet(self, packet: IPv4Packet) -> None:
+        """Send a packet of a socket, now."""
+        self.internet.send(packet, self.now)
+        self.settle(self.now)
 
     # ---- what a world calls --------------------------------------------------------------------------------
 
     def receive(self, interface: Interface, frame: bytes, now: float) -> None:
         """Take in a frame (or an IP packet, on an interface without a MAC address) at the time `now` (seconds)."""
+        self.now = now
         if interface.neighbours is None:
             self.internet.receive(frame, interface.number, now)
         else:
@@ -142,6 +173,7 @@ class Host:
 
     def tick(self, now: float) -> None:
         """Do whatever is due at the time `now` (seconds)."""
+        self.now = now
         self.internet.tick(now)
         for interface in self.interfaces:
             if interface.neighbours:
@@ -154,9 +186,35 @@ class Host:
         due += [interface.neighbours.deadline() for interface in self.interfaces if interface.neighbours]
         return min((when for when in due if when is not None), default=None)
 
+    def neighbours(self) -> list[dict[str, str]]:
+        """What is known of the neighbours of all interfaces, as `ip neigh` shows it: address, interface, mac, state.
+
+        A neighbour table of yours is among them if it has `rows`, as netlib's has.
+        """
+        return [
+            {"address": row["address"], "interface": interface.name, "mac": row["mac"], "state": row["state"]}
+            for interface in self.interfaces
+            for row in getattr(interface.neighbours, "rows", list)()
+        ]
+
+    def announce(self, interface: Interface, now: float) -> None:
+        """Tell everyone on the link our MAC address (gratuitous ARP)."""
+        self.own_table(interface).announce(now)
+        self.settle(now)
+
+    def probe(self, interface: Interface, now: float, defence: str = DEFEND_ONCE) -> None:
+        """Ask whether an interface's address is free before it is used, and defend it from then on (RFC 5227)."""
+        self.own_table(interface).probe(now, self.random, defence)
+        self.settle(now)
+
+    def own_table(self, interface: Interface) -> Neighbours:
+        if not isinstance(interface.neighbours, Neighbours):
+            raise TypeError(f"{interface}: no ARP table of netlib's there, which could announce an address or probe for it")
+        return interface.neighbours
+
     # ---- from layer to layer -------------------------------------------------------------------------------
 
-    def receive_frame(self, interface: Interface, neighbours: Neighbours, data: bytes, now: float) -> None:
+    def receive_frame(self, interface: Interface, neighbours: NeighboursPart, data: bytes, now: float) -> None:
         """Ethernet: is the frame for us, and what is inside it."""
         layer = "Ethernet"
         try:
@@ -191,7 +249,7 @@ class Host:
 
     def deliver(self, port: int, packet: IPv4Packet, now: float) -> None:
         """A whole packet for us: to ICMP, and to the sockets of its protocol."""
-        readers = [socket for socket in self.sockets if socket.protocol == packet.protocol]
+        readers = [s for s in self.sockets if isinstance(s, RawSocket) and s.protocol == packet.protocol]
         for socket in readers:
             if len(socket.inbox) < INBOX:
                 socket.inbox.append((now, replace(packet)))
@@ -200,12 +258,11 @@ class Host:
         if packet.protocol == ICMP:
             self.receive_icmp(packet, now)
         elif packet.protocol == UDP:
-            try:
-                UDPDatagram.parse(packet.payload, packet)
-            except WireError as error:
-                self.dropped[f"UDP {reason(error)}"] += 1
-                return
-            self.report(packet, PORT_UNREACHABLE, now)  # RFC 1122 section 4.1.3.1
+            self.udp.receive(packet, self.internet.is_broadcast(packet.destination))
+            self.datagrams.settle()
+            unreachable, self.udp.unreachable = self.udp.unreachable, []
+            for packet in unreachable:
+                self.report(packet, PORT_UNREACHABLE, now)
         elif not readers:
             self.report(packet, PROTOCOL_UNREACHABLE, now)  # RFC 1122 section 3.2.2.1
 
@@ -216,6 +273,8 @@ class Host:
         except WireError as error:
             self.dropped[f"ICMP {reason(error)}"] += 1
             return
+        if isinstance(message, ICMPError):
+            self.told_of_error(message)
         # "An ICMP Echo Request destined to an IP broadcast or IP multicast address MAY be silently discarded"
         if message.type != ECHO_REQUEST or self.internet.is_broadcast(packet.destination):
             return
@@ -230,6 +289,18 @@ class Host:
         except SendError:
             self.dropped["ICMP reply without a route"] += 1
 
+    def told_of_error(self, message: ICMPError) -> None:
+        """An ICMP error: to the layer whose packet it quotes."""
+        try:
+            original = message.original
+        except WireError as error:
+            self.dropped[f"ICMP error quotes {reason(error)}"] += 1
+            return
+        # "a non-initial fragment" has no ports in it
+        if original.protocol == UDP and not original.fragment_offset:
+            self.udp.receive_error(message.type, message.code, original)
+            self.datagrams.settle()
+
     def report(self, packet: IPv4Packet, code: int, now: float) -> None:
         self.internet.report(packet.build(), packet, DESTINATION_UNREACHABLE, code, now)
 
@@ -243,20 +314,27 @@ class Host:
         else:
             interface.neighbours.send(data, next_hop, now)
 
-    def flush(self, interface: Interface, neighbours: Neighbours, now: float) -> None:
+    def flush(self, interface: Interface, neighbours: NeighboursPart, now: float) -> None:
         """Frame what the neighbour table lets go, and report what it could not deliver."""
         resolved, neighbours.resolved = neighbours.resolved, []
         requests, neighbours.outbox = neighbours.outbox, []
         failed, neighbours.failed = neighbours.failed, []
-        if neighbours.overflowed:
+        if isinstance(neighbours, Neighbours) and neighbours.overflowed:
             self.dropped["ARP too many waiting"] += neighbours.overflowed
             neighbours.overflowed = 0
-        for mac, data in resolved:
-            self.outbox.append((interface, EthernetFrame(mac, neighbours.mac, ETHERTYPE_IPV4, data).build()))
-        for mac, request in requests:
-            frame = EthernetFrame(mac, neighbours.mac, ETHERTYPE_ARP, request.build())
+        ours = interface.mac or MACAddress.ANY
+        for to, data in resolved:
+            frame = EthernetFrame(station(to), ours, ETHERTYPE_IPV4, returned("neighbours.resolved", data, bytes))
             self.outbox.append((interface, frame.build()))
+        for to, arp in requests:
+            data = arp.build() if isinstance(arp, ARPPacket) else returned("neighbours.outbox", arp, bytes)
+            self.outbox.append((interface, EthernetFrame(station(to), ours, ETHERTYPE_ARP, data).build()))
         for data in failed:
             self.dropped["ARP no answer"] += 1
             packet = IPv4Packet.parse(data)
             self.internet.report(data, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)
+
+
+def station(mac: bytes) -> MACAddress:
+    """A MAC address that a neighbour table has named; its own or six bytes."""
+    return mac if isinstance(mac, MACAddress) else MACAddress(returned("neighbours", mac, bytes))

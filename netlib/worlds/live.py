@@ -232,6 +232,13 @@ class Live:
         result: T = task.future.result()
         return result
 
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Start an application that goes on beside the others, such as a server, until it or the host ends."""
+        task = Task(coroutine)
+        task.future.add_done_callback(lambda done: self.complain(error) if (error := done.exception()) else None)
+        self.submitted.put(task)
+        os.write(self.wake_write, b"x")
+
     def trouble(self) -> str:
         """One line for each thing that went wrong in a part: where in which file, and what."""
         lines = []
@@ -367,6 +374,7 @@ class Live:
         task.request = None
         try:
             self.working = time.monotonic(), time.thread_time()
+            self.host.now = time.monotonic()
             task.request = proceed(task.coroutine, answer)
             self.working = None
             timeout = task.request.timeout

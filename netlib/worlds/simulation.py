@@ -252,6 +252,10 @@ class Simulation:
         self.advance(done)
         return processes[0].value if processes[0].triggered else None
 
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Start an application that goes on beside the others, such as a server; `run` does not wait for its end."""
+        self.env.process(self.drive(coroutine))
+
     def advance(self, until: Any) -> None:
         """Let simulated time pass until the event `until`, or as long as something happens."""
         try:
@@ -267,6 +271,8 @@ class Simulation:
         answer: Any = None
         try:
             while True:
+                for host in self.nodes:
+                    host.now = self.now
                 request = proceed(coroutine, answer)
                 self.flush()
                 answer = yield from self.serve(request)

@@ -10,7 +10,7 @@ Each `await` hands one request to the world that runs the coroutine, which answe
 There is no event loop here, so this does not meddle with the one that Jupyter already runs.
 """
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,17 @@ class Readable(Protocol):
 
     @property
     def readable(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Readable as soon as one of several sockets is: `await readable(AnyOf([one, another]), timeout)`."""
+
+    sockets: Sequence[Readable]
+
+    @property
+    def readable(self) -> bool:
+        return any(socket.readable for socket in self.sockets)
 
 
 @dataclass(frozen=True)
