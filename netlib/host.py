@@ -36,6 +36,7 @@ from netlib.wire.icmp import (
     PROTOCOL_UNREACHABLE,
     ICMPError,
     ICMPMessage,
+    ICMPRedirect,
 )
 from netlib.wire.ipv4 import ICMP, UDP, IPv4Packet
 
@@ -141,6 +142,10 @@ class Host:
         network = IPv4Network(network) if isinstance(network, str) else network
         self.internet.add_route(network, IPv4Address(via))
 
+    def remove_route(self, network: str | IPv4Network) -> None:
+        """Forget the route for exactly this network, if there is one."""
+        self.internet.remove_route(IPv4Network(network) if isinstance(network, str) else network)
+
     @overload
     def socket(self, kind: Literal["raw"] = "raw", protocol: int = ICMP) -> RawSocket: ...
 
@@ -209,7 +214,7 @@ class Host:
 
     def own_table(self, interface: Interface) -> Neighbours:
         if not isinstance(interface.neighbours, Neighbours):
-            raise TypeError(f"{interface}: no ARP table of netlib's there, which could announce an address or probe for it")
+            raise TypeError(f"{interface}: no ARP table of netlib's, which could announce or probe")
         return interface.neighbours
 
     # ---- from layer to layer -------------------------------------------------------------------------------
@@ -256,7 +261,7 @@ class Host:
             else:
                 self.dropped["socket full"] += 1
         if packet.protocol == ICMP:
-            self.receive_icmp(packet, now)
+            self.receive_icmp(port, packet, now)
         elif packet.protocol == UDP:
             self.udp.receive(packet, self.internet.is_broadcast(packet.destination))
             self.datagrams.settle()
@@ -266,14 +271,16 @@ class Host:
         elif not readers:
             self.report(packet, PROTOCOL_UNREACHABLE, now)  # RFC 1122 section 3.2.2.1
 
-    def receive_icmp(self, packet: IPv4Packet, now: float) -> None:
+    def receive_icmp(self, port: int, packet: IPv4Packet, now: float) -> None:
         """Answer an echo request: "Every host MUST implement an ICMP Echo server" (RFC 1122 section 3.2.2.6)."""
         try:
             message = ICMPMessage.parse(packet.payload)
         except WireError as error:
             self.dropped[f"ICMP {reason(error)}"] += 1
             return
-        if isinstance(message, ICMPError):
+        if isinstance(message, ICMPRedirect):
+            self.internet.obey(message, packet.source, port, now)
+        elif isinstance(message, ICMPError):
             self.told_of_error(message)
         # "An ICMP Echo Request destined to an IP broadcast or IP multicast address MAY be silently discarded"
         if message.type != ECHO_REQUEST or self.internet.is_broadcast(packet.destination):
@@ -332,6 +339,7 @@ class Host:
         for data in failed:
             self.dropped["ARP no answer"] += 1
             packet = IPv4Packet.parse(data)
+            self.internet.redirects.forget(packet.destination)  # if that is how it came to this next hop
             self.internet.report(data, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)
 
 
