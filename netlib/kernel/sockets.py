@@ -13,7 +13,7 @@ next call, before anything that waits to be received.
 
 from collections import deque
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from netlib.internet.input import SendError
 from netlib.kernel.errors import SocketError
@@ -23,7 +23,8 @@ from netlib.wire.address import Address as IPAddress
 from netlib.wire.address import IPv4Address
 from netlib.wire.errors import FieldOverflow, Malformed
 
-DATAGRAM = "datagram"  # kind of socket: UDP
+DATAGRAM: Literal["datagram"] = "datagram"  # kind of socket: UDP
+STREAM: Literal["stream"] = "stream"  # and TCP, which only the operating system's sockets have so far
 RECEIVE_BUFFER = 212_992  # bytes: Linux's net.core.rmem_default ...
 OVERHEAD = 768  # ... of which each datagram takes this much besides its data (its sk_buff): so many empty ones too
 LARGEST = 65_535 - 8  # bytes in one datagram, by its own length field; IPv4's header leaves 20 fewer

@@ -33,6 +33,24 @@ class AnyOf:
         return any(socket.readable for socket in self.sockets)
 
 
+class Writable(Protocol):
+    """Anything that can tell whether it takes something to send."""
+
+    @property
+    def writable(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class ReadyToSend:
+    """A socket that is waited for because there is something to send: readable when the socket is writable."""
+
+    socket: Writable
+
+    @property
+    def readable(self) -> bool:
+        return self.socket.writable
+
+
 @dataclass(frozen=True)
 class Request:
     """What a coroutine waits for: the socket to become readable, or the time-out (seconds) to run out."""
@@ -73,3 +91,8 @@ async def readable(socket: Readable, timeout: float | None = None) -> bool:
     """Wait until `socket` has something to receive; False if `timeout` seconds pass first."""
     answer: bool = await Request(socket, timeout)
     return answer
+
+
+async def writable(socket: Writable, timeout: float | None = None) -> bool:
+    """Wait until `socket` takes something to send; False if `timeout` seconds pass first."""
+    return await readable(ReadyToSend(socket), timeout)
