@@ -15,13 +15,14 @@ What is left to others: loops.  A frame for everybody would go round in one for 
 """
 
 from collections import Counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from netlib.wire.address import MACAddress
 
 AGEING = 300.0  # seconds; the default that IEEE 802.1Q recommends, and Linux's (`ip link ... type bridge ageing_time`)
 LIMIT = 1024  # addresses
 HEADER = 14  # bytes of an Ethernet header
+KNOWN = cast("dict[bytes, MACAddress]", MACAddress.known)
 LINK_LOCAL = b"\x01\x80\xc2\0\0"  # ... 00 to 0F: for the next device only, never sent on (IEEE 802.1Q, table 8-1)
 
 
@@ -35,8 +36,8 @@ class Entry(NamedTuple):
 class Switch:
     """A machine: frames in by a port with the time, frames out by ports.
 
-    `outbox` holds (port, frame) to send; the owner empties it.  `table` is in the order in which its addresses were
-    last heard.  `flooded`, `forwarded` and `filtered` count frames that came in, `dropped` those that are none, by reason.
+    `outbox` holds (port, frame) to send; the owner empties it.  `table` has who was heard last at its end.
+    `flooded`, `forwarded` and `filtered` count frames that came in, `dropped` those that are none, by reason.
     """
 
     def __init__(self, name: str, ports: int, *, ageing: float = AGEING, limit: int = LIMIT) -> None:
@@ -56,7 +57,7 @@ class Switch:
         if len(frame) < HEADER:
             self.dropped["Ethernet truncated"] += 1
             return
-        destination, source = MACAddress.known[frame[0:6]], MACAddress.known[frame[6:12]]
+        destination, source = KNOWN[frame[0:6]], KNOWN[frame[6:12]]
         # A group is nobody's own address, and so is zero: no card sends such a frame.  Linux drops it too.
         if source.is_group or source == MACAddress.ANY:
             self.dropped["Ethernet invalid source"] += 1

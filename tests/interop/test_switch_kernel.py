@@ -85,10 +85,8 @@ def test_random_frames_take_the_same_ways(bridge: Bridge, seed: int) -> None:
         source = random.choice(HOSTS)
         if random.random() < 0.1:  # somebody moves
             places[source] = random.randrange(PORTS)
-        if random.random() < 0.1:
-            sender = random.choice([MACAddress.ANY, *GROUPS])  # what no card sends
-        else:
-            sender = source
+        forged = random.choice([MACAddress.ANY, *GROUPS])  # what no card sends
+        sender = forged if random.random() < 0.1 else source
         destination = random.choice(HOSTS * 3 + GROUPS + NOT_RELAYED)
         frame = EthernetFrame(destination, sender, TYPE, b"%04d" % number + bytes(46)).build()
         switch.receive(places[source], frame, 0.0)

@@ -137,7 +137,7 @@ def test_what_is_no_frame_is_dropped_and_counted(switch: Switch) -> None:
     ],
 )
 def test_mistakes_are_told_in_a_line(call: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match="^switch 's'") as caught:
+    with pytest.raises(ValueError, match=r"^switch 's'") as caught:
         call()
     assert "\n" not in str(caught.value)
 
@@ -175,7 +175,9 @@ events = st.tuples(
 
 @settings(deadline=None)
 @given(st.lists(events, max_size=40))
-def test_it_does_what_a_diary_of_all_frames_says(history: list[tuple[int, MACAddress, MACAddress, float, bool]]) -> None:
+def test_it_does_what_a_diary_of_all_frames_says(
+    history: list[tuple[int, MACAddress, MACAddress, float, bool]],
+) -> None:
     switch, diary = Switch("s", 4, ageing=5.0), Diary(4, 5.0)
     now = 0.0
     for port, source, destination, later, tick in history:
