@@ -231,7 +231,8 @@ class Internet:
 
     def report(self, data: bytes, packet: IPv4Packet, type: int, code: int, now: float, rest: int = 0) -> None:
         """Send an ICMP error about a packet to its sender, where one may be sent."""
-        if self.is_broadcast(packet.destination) or not may_report(packet):
+        # a packet from a link with a loopback address as its source has not come this far
+        if self.is_broadcast(packet.destination) or not may_report(packet, inside=packet.source.is_loopback):
             return
         if not self.reports.allows(now):
             self.drop("ICMP rate limit")
