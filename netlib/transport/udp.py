@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from netlib.internet.input import reason
 from netlib.internet.parts import returned
+from netlib.wire import icmpv6
 from netlib.wire.address import Address
 from netlib.wire.errors import WireError
 from netlib.wire.icmp import DESTINATION_UNREACHABLE, PARAMETER_PROBLEM
@@ -28,6 +29,12 @@ UNREACHABLE: dict[int, tuple[str, bool]] = {
     4: ("EMSGSIZE", False), 5: ("EOPNOTSUPP", False), 6: ("ENETUNREACH", True), 7: ("EHOSTDOWN", True),
     8: ("ENONET", True), 9: ("ENETUNREACH", True), 10: ("EHOSTUNREACH", True), 11: ("ENETUNREACH", False),
     12: ("EHOSTUNREACH", False), 13: ("EHOSTUNREACH", True), 14: ("EHOSTUNREACH", True), 15: ("EHOSTUNREACH", True),
+}  # fmt: skip
+
+# ... and an ICMPv6 one: its tab_unreach (net/ipv6/icmp.c)
+UNREACHABLE6: dict[int, tuple[str, bool]] = {
+    0: ("ENETUNREACH", False), 1: ("EACCES", True), 2: ("EHOSTUNREACH", False), 3: ("EHOSTUNREACH", False),
+    4: ("ECONNREFUSED", True), 5: ("EACCES", True), 6: ("EACCES", True),
 }  # fmt: skip
 
 
@@ -144,8 +151,18 @@ class UDP:
         """
         error = UNREACHABLE.get(code) if type == DESTINATION_UNREACHABLE else None
         name, hard = ("EPROTO", True) if type == PARAMETER_PROBLEM else error or ("", False)
-        if not hard:
-            return
+        if hard:
+            self.fail(original, name)
+
+    def receive_error6(self, type: int, code: int, original: Packet) -> None:
+        """The same for ICMPv6."""
+        error = UNREACHABLE6.get(code) if type == icmpv6.DESTINATION_UNREACHABLE else None
+        name, hard = ("EPROTO", True) if type == icmpv6.PARAMETER_PROBLEM else error or ("", False)
+        if hard:
+            self.fail(original, name)
+
+    def fail(self, original: Packet, name: str) -> None:
+        """Tell the socket that sent `original`, if it is connected, of the error with this errno name."""
         try:
             ours = UDPDatagram.parse(original.payload, problems=[])  # cut short, so no checksum
         except WireError:

@@ -153,6 +153,10 @@ class IPv6Network:
             network = IPv6Address((self.bits & self.mask).to_bytes(16, "big"))
             raise Malformed(f"{text!r} has bits set behind its prefix: the network is {network}/{self.prefix}")
 
+    def is_broadcast(self, address: bytes) -> bool:
+        """Never: in IPv6 multicast groups do what broadcast did (RFC 4291 section 2)."""
+        return False
+
     def __contains__(self, address: bytes) -> bool:
         return len(address) == 16 and int.from_bytes(address, "big") & self.mask == self.bits
 

@@ -124,6 +124,12 @@ class IPv6Packet(Header):
         return None
 
     @property
+    def fragment_offset(self) -> int:
+        """Where this fragment belongs, in units of 8 bytes, as IPv4's field says it; 0 for a whole packet."""
+        fragment = self.fragment
+        return fragment.offset // 8 if fragment else 0
+
+    @property
     def is_fragment(self) -> bool:
         """Whether there is more of it elsewhere.  A fragment header may also stand on a whole packet (RFC 6946)."""
         fragment = self.fragment
