@@ -20,8 +20,8 @@ PORTS = 4
 TYPE = 0x88B5  # for local experiments (IEEE 802)
 HOSTS = [MACAddress(b"\x02\0\0\0\1" + bytes([number])) for number in range(6)]
 GROUPS = [MACAddress.BROADCAST, MACAddress("01:00:5e:01:02:03"), MACAddress("01:80:c2:00:00:10")]
-# Not ...:00, which a bridge without a spanning tree does pass on, nor ...:01 (PAUSE), from which it does not learn: what
-# the standard reserves for devices that know what to do with it.
+# Not ...:00, which a bridge without a spanning tree does pass on, nor ...:01 (PAUSE), from which it does not learn:
+# what the standard reserves for devices that know what to do with it.
 NOT_RELAYED = [MACAddress("01:80:c2:00:00:02"), MACAddress("01:80:c2:00:00:03"), MACAddress("01:80:c2:00:00:0f")]
 reason = missing() or (None if shutil.which("bridge") else "needs bridge")
 pytestmark = pytest.mark.skipif(reason is not None, reason=reason or "")
