@@ -140,11 +140,11 @@ class DatagramSocket:
         another's, unless that one and this both say `reuse_port`.
         """
         self.check_open()
-        if self.endpoint:
-            raise SocketError("EINVAL", f"this socket is bound already: {self.endpoint}")
         local = self.number(address, port)
         if any(local) and not self.network.is_local(local) and not self.network.is_broadcast(local):
             raise SocketError("EADDRNOTAVAIL", f"{local} is no address of this host")
+        if self.endpoint:
+            raise SocketError("EINVAL", f"this socket is bound already: {self.endpoint}")
         if port == 0:
             port = self.sockets.ports.choose(local, self.network.random)
             self.bound = (local, 0)
@@ -179,9 +179,10 @@ class DatagramSocket:
     def send(self, data: bytes) -> int:
         """Send to the peer; return how many bytes were sent, which is all of them.  EDESTADDRREQ without a peer."""
         self.check_open()
-        if not self.endpoint or self.endpoint.peer is None:
+        endpoint = self.endpoint or self.bind_for(IPv4Address.ANY)
+        if endpoint.peer is None:
             raise SocketError("EDESTADDRREQ")
-        return self.transmit(self.endpoint, data, self.endpoint.peer, self.endpoint.peer_port)
+        return self.transmit(endpoint, data, endpoint.peer, endpoint.peer_port)
 
     def send_to(self, data: bytes, address: SocketAddress) -> int:
         """Send one datagram to an (address, port); a socket without a port gets one.
@@ -266,12 +267,14 @@ class DatagramSocket:
             raise translated(error) from None
 
     def target(self, address: Any, port: int) -> Any:
-        """The address to send to; "0.0.0.0" means this host itself, as in Linux."""
+        """The address to send to; "0.0.0.0" means this host itself, as in Linux: the address that is bound, or loopback."""
         if port == 0:
             raise SocketError("EINVAL", "nobody can have bound port 0")
         destination = self.number(address, port)
         if any(destination):
             return destination
+        if self.endpoint and not self.endpoint.is_wildcard:
+            return self.endpoint.address
         return self.network.address("127.0.0.1" if isinstance(destination, IPv4Address) else "::1")
 
     def number(self, address: Any, port: int) -> Any:
