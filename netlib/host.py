@@ -231,9 +231,15 @@ class Host:
 
     def deadline(self) -> float | None:
         """When `tick` is next needed (seconds), or None."""
-        due = [self.internet.deadline(), self.internet6.deadline()]
-        due += [interface.neighbours.deadline() for interface in self.interfaces if interface.neighbours]
-        return min((when for when in due if when is not None), default=None)
+        soonest, due = self.internet.deadline(), self.internet6.deadline()
+        if due is not None and (soonest is None or due < soonest):
+            soonest = due
+        for interface in self.interfaces:
+            if interface.neighbours is not None:
+                due = interface.neighbours.deadline()
+                if due is not None and (soonest is None or due < soonest):
+                    soonest = due
+        return soonest
 
     def neighbours(self) -> list[dict[str, str]]:
         """What is known of the neighbours of all interfaces, as `ip neigh` shows it: address, interface, mac, state.
@@ -285,20 +291,23 @@ class Host:
     def settle(self, now: float) -> None:
         """Move everything on, up and down, until nothing is left between the layers."""
         internet, internet6 = self.internet, self.internet6
-        while internet.delivered or internet.outbox or internet6.delivered or internet6.outbox or any(
-            n.outbox or n.resolved or n.failed for i in self.interfaces if (n := i.neighbours)
-        ):
-            delivered, internet.delivered = internet.delivered, []
-            for port, packet in delivered:
-                self.deliver(port, packet, now)
-            outgoing, internet.outbox = internet.outbox, []
-            for number, next_hop, data in outgoing:
-                self.put_out(self.interfaces[number], next_hop, data, now)
+        busy = True
+        while busy:
+            if internet.delivered:
+                delivered, internet.delivered = internet.delivered, []
+                for port, packet in delivered:
+                    self.deliver(port, packet, now)
+            if internet.outbox:
+                outgoing, internet.outbox = internet.outbox, []
+                for number, next_hop, data in outgoing:
+                    self.put_out(self.interfaces[number], next_hop, data, now)
             for interface in self.interfaces:
-                if interface.neighbours:
+                if interface.neighbours is not None:
                     self.flush(interface, interface.neighbours, now)
             if internet6.delivered or internet6.outbox:
                 self.settle6(now)
+            # the neighbour tables have nothing left, whatever came of what they could not deliver
+            busy = bool(internet.delivered or internet.outbox or internet6.delivered or internet6.outbox)
 
     def settle6(self, now: float) -> None:
         """The same for IPv6, whose packets know their MAC address already: one turn."""
@@ -315,9 +324,10 @@ class Host:
     def deliver(self, port: int, packet: IPv4Packet, now: float) -> None:
         """A whole packet for us: to ICMP, and to the sockets of its protocol."""
         readers = [s for s in self.sockets if isinstance(s, RawSocket) and s.protocol == packet.protocol]
+        shared = len(readers) > 1 or packet.protocol in (ICMP, UDP)
         for socket in readers:
             if len(socket.inbox) < INBOX:
-                socket.inbox.append((now, replace(packet)))
+                socket.inbox.append((now, replace(packet) if shared else packet))
             else:
                 self.dropped["socket full"] += 1
         if packet.protocol == ICMP:
@@ -410,24 +420,34 @@ class Host:
 
     def flush(self, interface: Interface, neighbours: NeighboursPart, now: float) -> None:
         """Frame what the neighbour table lets go, and report what it could not deliver."""
-        resolved, neighbours.resolved = neighbours.resolved, []
-        requests, neighbours.outbox = neighbours.outbox, []
-        failed, neighbours.failed = neighbours.failed, []
         if isinstance(neighbours, Neighbours) and neighbours.overflowed:
             self.dropped["ARP too many waiting"] += neighbours.overflowed
             neighbours.overflowed = 0
+        if not (neighbours.resolved or neighbours.outbox or neighbours.failed):
+            return
+        resolved, neighbours.resolved = neighbours.resolved, []
+        requests, neighbours.outbox = neighbours.outbox, []
+        failed, neighbours.failed = neighbours.failed, []
         ours = interface.mac or MACAddress.ANY
-        for to, data in resolved:
+        for to, data in pairs("neighbours.resolved", resolved):
             frame = EthernetFrame(station(to), ours, ETHERTYPE_IPV4, returned("neighbours.resolved", data, bytes))
             self.outbox.append((interface, frame.build()))
-        for to, arp in requests:
+        for to, arp in pairs("neighbours.outbox", requests):
             data = arp.build() if isinstance(arp, ARPPacket) else returned("neighbours.outbox", arp, bytes)
             self.outbox.append((interface, EthernetFrame(station(to), ours, ETHERTYPE_ARP, data).build()))
         for data in failed:
             self.dropped["ARP no answer"] += 1
-            packet = IPv4Packet.parse(data)
+            packet = IPv4Packet.parse(returned("neighbours.failed", data, bytes))
             self.internet.redirects.forget(packet.destination)  # if that is how it came to this next hop
             self.internet.report(data, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)
+
+
+def pairs(part: str, handed_out: list[Any]) -> list[tuple[Any, Any]]:
+    """What a neighbour table has handed out, if these are pairs with a MAC address."""
+    for each in handed_out:
+        if not isinstance(each, tuple) or len(each) != 2:
+            raise TypeError(f"the part {part} holds {each!r:.60}: it has to hold pairs (MAC address, packet)")
+    return handed_out
 
 
 def station(mac: bytes) -> MACAddress:

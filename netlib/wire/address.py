@@ -215,7 +215,7 @@ class IPv4Network:
 
     def is_broadcast(self, address: bytes) -> bool:
         """Whether `address` means all hosts of this network.  One of two addresses, or of one, has none (RFC 3021)."""
-        return self.prefix < 31 and address == self.broadcast
+        return self.prefix < 31 and int.from_bytes(address, "big") == self.bits | ~self.mask & ALL_ONES
 
     # ---- what is in it -------------------------------------------------------------------------------------
 
