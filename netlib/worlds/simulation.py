@@ -249,6 +249,9 @@ class Simulation:
         if until is not None and until < self.now:
             raise ValueError(f"until={until:g} s lies in the past: it is {self.now:g} s in this simulation")
         self.check()
+        for host, node in self.nodes.items():  # timers that a call since the last run has set
+            if (due := host.deadline()) is not None:
+                node.plan(due)
         processes = [self.env.process(self.drive(coroutine)) for coroutine in coroutines]
         if not processes:
             self.flush()
