@@ -450,14 +450,6 @@ def pairs(part: str, handed_out: list[Any]) -> list[tuple[Any, Any]]:
     return handed_out
 
 
-def pairs(part: str, handed_out: list[Any]) -> list[tuple[Any, Any]]:
-    """What a neighbour table has handed out, if these are pairs with a MAC address."""
-    for each in handed_out:
-        if not isinstance(each, tuple) or len(each) != 2:
-            raise TypeError(f"the part {part} holds {each!r:.60}: it has to hold pairs (MAC address, packet)")
-    return handed_out
-
-
 def station(mac: bytes) -> MACAddress:
     """A MAC address that a neighbour table has named; its own or six bytes."""
     return mac if isinstance(mac, MACAddress) else MACAddress(returned("neighbours", mac, bytes))
