@@ -408,9 +408,13 @@ class Internet6:
 
     def deadline(self) -> float | None:
         """When `tick` is next needed, or None."""
-        due = [self.reassembler.deadline()]
-        due += [port.discovery.deadline() for port in self.ports.values() if port.discovery]
-        return min((when for when in due if when is not None), default=None)
+        soonest = self.reassembler.deadline()
+        for port in self.ports.values():
+            if port.discovery:
+                due = port.discovery.deadline()
+                if due is not None and (soonest is None or due < soonest):
+                    soonest = due
+        return soonest
 
     def rows(self, number: int) -> list[dict[str, str]]:
         """The neighbours on one interface, as `ip -6 neigh` shows them: address, mac, state."""
