@@ -156,6 +156,7 @@ class Task:
         self.future: Future[Any] = Future()
         self.request: Request | None = None
         self.expires: float | None = None
+        self.started = threading.Event()  # has gone on until it waits for something, or ended
 
 
 class Live:
@@ -233,11 +234,19 @@ class Live:
         return result
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Start an application that goes on beside the others, such as a server, until it or the host ends."""
+        """Start an application that goes on beside the others, such as a server, until it or the host ends.
+
+        It has begun to wait for something when this returns; raises what it has raised by then.
+        """
         task = Task(coroutine)
-        task.future.add_done_callback(lambda done: self.complain(error) if (error := done.exception()) else None)
         self.submitted.put(task)
-        os.write(self.wake_write, b"x")
+        if self.thread.ident and not self.stopping.is_set():
+            os.write(self.wake_write, b"x")
+        while self.thread.is_alive() and threading.current_thread() is not self.thread and not task.started.wait(0.2):
+            pass
+        if task.future.done() and (raised := task.future.exception()):
+            raise raised
+        task.future.add_done_callback(lambda done: self.complain(error) if (error := done.exception()) else None)
 
     def trouble(self) -> str:
         """One line for each thing that went wrong in a part: where in which file, and what."""
@@ -390,6 +399,7 @@ class Live:
             task.future.set_exception(error)
         finally:
             self.working = None
+            task.started.set()
 
 
 class BrokenOff(BaseException):

@@ -68,8 +68,13 @@ class System:
             opened.close()
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Start an application that goes on beside the others, such as a server; `run` does not wait for its end."""
-        self.tasks.append(Task(coroutine))
+        """Start an application that goes on beside the others, such as a server; `run` does not wait for its end.
+
+        It has begun to wait for something when this returns; raises what it has raised by then.
+        """
+        task = Task(coroutine)
+        self.tasks.append(task)
+        self.resume(task, None)
 
     def run(self, *coroutines: Coroutine[Any, Any, T], until: float | None = None) -> Any:
         """Run applications to their end; return the result of the first, or None if it has none when it is `until`.
