@@ -248,7 +248,12 @@ class Simulation:
         """
         if until is not None and until < self.now:
             raise ValueError(f"until={until:g} s lies in the past: it is {self.now:g} s in this simulation")
-        self.check()
+        try:
+            self.check()
+        except TopologyError:
+            for coroutine in coroutines:
+                coroutine.close()  # it will not run
+            raise
         for host, node in self.nodes.items():  # timers that a call since the last run has set
             if (due := host.deadline()) is not None:
                 node.plan(due)
@@ -262,6 +267,10 @@ class Simulation:
             done = done | self.env.timeout(max(0.0, until - self.env.now))
         self.advance(done)
         return processes[0].value if processes[0].triggered else None
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Start an application that goes on beside the others, such as a server; `run` does not wait for its end."""
+        self.env.process(self.drive(coroutine))
 
     def check(self) -> None:
         """TopologyError where switches are in a loop: nothing ends a broadcast in one, as a TTL does with packets."""
@@ -289,6 +298,8 @@ class Simulation:
         answer: Any = None
         try:
             while True:
+                for host in self.nodes:
+                    host.now = self.now  # a socket sends at once, and its calls carry no time
                 request = proceed(coroutine, answer)
                 self.flush()
                 answer = yield from self.serve(request)
