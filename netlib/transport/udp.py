@@ -178,7 +178,7 @@ class UDP:
         found = self.table.lookup(source, source_port, destination, destination_port)
         endpoint: Endpoint | None = returned("udp_table.lookup", found, Endpoint, type(None))
         if endpoint is not None and endpoint not in self.endpoints:
-            raise LookupError(f"the part udp_table.lookup returned {endpoint}, which is in the table no longer")
+            raise LookupError(f"the part udp_table.lookup returned {endpoint}, which is not in the table")
         return endpoint
 
 

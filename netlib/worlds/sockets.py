@@ -90,9 +90,9 @@ class System:
                 self.turn(until)
         except BaseException:
             for task in awaited:
-                task.coroutine.close()
                 if task in self.tasks:
                     self.tasks.remove(task)
+                    task.coroutine.close()
             raise
         return awaited[0].result if awaited else None
 
