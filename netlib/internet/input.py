@@ -37,6 +37,7 @@ from netlib.wire.icmp import (
 )
 from netlib.wire.ipv4 import ICMP, IPv4Packet
 
+LOOPBACK = IPv4Address("127.0.0.1")  # who speaks to any address of 127.0.0.0/8, as on Linux
 REASONS = {Truncated: "truncated", Malformed: "malformed", BadChecksum: "bad checksum", FieldOverflow: "too long"}
 
 
@@ -177,7 +178,7 @@ class Internet:
             raise SendError(f"EMSGSIZE: {len(packet.payload)} bytes of payload, a packet of 65535 has no room for them")
         if packet.destination.is_loopback or packet.destination in self.addresses:
             if packet.source == IPv4Address.ANY:
-                packet.source = packet.destination
+                packet.source = LOOPBACK if packet.destination.is_loopback else packet.destination
             self.receive(self.sealed(packet.build()), -1, now)
             return
         if packet.destination == IPv4Address.BROADCAST and self.ports:

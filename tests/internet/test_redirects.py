@@ -6,6 +6,7 @@ import pytest
 
 from netlib.host import RAW, Host
 from netlib.internet.redirects import LIFETIME, LIMIT, Redirects
+from netlib.internet.routes import Route
 from netlib.wire.address import IPv4Address, IPv4Network
 from netlib.wire.icmp import ICMPRedirect, ICMPTimeExceeded
 from netlib.wire.ipv4 import ICMP, IPv4Packet
@@ -61,6 +62,20 @@ def test_no_redirect(name: str) -> None:
 def test_other_options_and_questions_do_not_keep_it_from_telling() -> None:
     assert len(router().give(udp(TARGET, options=bytes((7, 7, 4, 0, 0, 0, 0, 0))))) == 2
     assert len(router().give(echo(TARGET))) == 2
+
+
+def test_no_redirect_by_another_interface_to_the_same_network() -> None:
+    machine = router()
+    machine.host.attach("10.0.0.129/25")  # half of the first link's network is behind this one
+    [sent_on] = machine.give(udp(IPv4Address("10.0.0.200")))
+    assert (sent_on.destination, machine.by) == (IPv4Address("10.0.0.200"), ["eth2"])
+
+
+def test_no_redirect_to_a_router_that_the_sender_can_not_have_as_its_neighbour() -> None:
+    machine = router()
+    machine.host.internet.routes.add(Route(IPv4Network("203.0.113.0/24"), ELSEWHERE, 0))
+    [sent_on] = machine.give(udp(IPv4Address("203.0.113.1")))
+    assert machine.by == ["eth0"] and sent_on.ttl == 63
 
 
 def test_a_packet_that_is_not_sent_on_makes_no_redirect() -> None:
@@ -144,6 +159,7 @@ REFUSED = {
     "from another router": ({"sender": IPv4Address("10.0.0.66")}, "not believed"),
     "from the better router itself": ({"sender": BETTER}, "not believed"),
     "by another link": ({"number": 1}, "not believed"),
+    "by another link, to a gateway there": ({"number": 1, "gateway": IPv4Address("10.0.9.9")}, "not believed"),
     "to a gateway off the link": ({"gateway": IPv4Address("192.0.2.1")}, "not believed"),
     "to a gateway on another link": ({"gateway": IPv4Address("10.0.9.9")}, "not believed"),
     "to the broadcast address": ({"gateway": IPv4Address("10.0.0.255")}, "not believed"),
@@ -187,6 +203,9 @@ def test_a_redirect_from_ourselves_changes_nothing() -> None:
     message = ICMPRedirect(gateway=BETTER, payload=udp(TARGET).build())
     told.host.socket(RAW, ICMP).send(IPv4Packet(destination=PEER, payload=message.build()), 0.0)
     assert told.host.dropped == {"ICMP redirect not believed": 1}
+    bare = Host("bare", Random(1))
+    bare.socket(RAW, ICMP).send(IPv4Packet(destination=IPv4Address("127.0.0.1"), payload=message.build()), 0.0)
+    assert bare.dropped == {"ICMP redirect not believed": 1}
 
 
 def test_a_redirected_host_forwards_nothing_differently() -> None:
@@ -194,8 +213,9 @@ def test_a_redirected_host_forwards_nothing_differently() -> None:
     told = Told()
     told.hears()
     told.host.internet.forwarding = True
-    told.host.receive(told.link, udp(TARGET, source=ELSEWHERE).build(), 1.0)
-    assert told.host.internet.route(TARGET) == (IPv4Network("0.0.0.0/0"), ROUTER, 0)
+    told.host.internet.receive(udp(TARGET, source=ELSEWHERE).build(), 0, 1.0)
+    [out] = told.host.internet.outbox
+    assert out.next_hop == ROUTER
 
 
 def test_redirects_are_bounded() -> None:
@@ -205,5 +225,6 @@ def test_redirects_are_bounded() -> None:
     assert len(redirects.table) == LIMIT
     assert redirects.lookup(IPv4Address.from_int(9), 10.0) is None  # the oldest have made room
     assert redirects.lookup(IPv4Address.from_int(10), 10.0) is not None
-    redirects.learn(IPv4Address.from_int(10), BETTER, 0, now=5000.0)
+    redirects.learn(IPv4Address.from_int(500), BETTER, 0, now=5000.0)  # one that is known needs no room
     assert len(redirects.table) == LIMIT
+    assert redirects.lookup(IPv4Address.from_int(10), 10.0) is not None

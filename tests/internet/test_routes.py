@@ -125,6 +125,18 @@ def test_a_route_for_the_same_network_replaces_the_old_one(kind: Callable[[], An
     assert (list(table), len(table)) == ([], 0)
 
 
+@both
+def test_removing_a_route_leaves_those_that_it_is_in(kind: Callable[[], Any]) -> None:
+    table = kind()
+    nested = [route("10.0.0.0/8", 1), route("10.0.0.0/9", 2), route("10.0.0.0/31", 3), route("10.0.0.0/32", 4)]
+    for one in nested:
+        table.add(one)
+    while nested:
+        table.remove(nested.pop().network)
+        assert list(table) == nested
+        assert table.lookup(IPv4Address("10.0.0.0")) == (nested[-1] if nested else None)
+
+
 def test_a_trie_looks_at_32_nodes_however_many_routes_there_are() -> None:
     trie = Trie()
     for network in IPv4Network("10.0.0.0/8").subnets(20):
