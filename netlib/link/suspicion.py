@@ -12,6 +12,7 @@ heard of least recently go.  So a flood of lies can make it forget, but not go u
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from netlib.wire.address import IPv4Address, MACAddress
@@ -27,7 +28,7 @@ ALIVE = 60.0  # seconds after it was last heard for which a machine is taken to 
 FORGED = "the packet names another sender than its frame"
 CONTRADICTED = "the machine that has the address was heard with it since the claim began"
 MOVED = "another machine had the address a moment ago"
-UNASKED = "an answer that nobody has asked for"
+UNASKED = "an answer that nobody has asked for, or another has given"
 GROUP = "a group's MAC address as one machine's"
 SURE = frozenset({FORGED, CONTRADICTED, GROUP})
 
@@ -65,7 +66,8 @@ class Watcher:
     def __init__(self, *, patience: float = PATIENCE, alive: float = ALIVE) -> None:
         self.patience, self.alive = patience, alive
         self.bindings: dict[IPv4Address, Binding] = {}  # in the order in which they were last heard of
-        self.questions: dict[tuple[IPv4Address, IPv4Address], float] = {}  # (who asks, for what): when
+        # (who asks, for what): when, and who has answered
+        self.questions: dict[tuple[IPv4Address, IPv4Address], tuple[float, MACAddress | None]] = {}
 
     def hear(self, frame: EthernetFrame, packet: ARPPacket, now: float) -> list[Suspicion]:
         """What is odd about one more packet; an empty list, if nothing is."""
@@ -85,10 +87,15 @@ class Watcher:
         return [Suspicion(now, sender, mac, reason) for reason in reasons]
 
     def asked(self, reply: ARPPacket, now: float) -> bool:
-        """Whether this answers a question that was heard not long ago: the asker's own, or its probe (RFC 5227)."""
+        """Whether this answers a question that was heard not long ago: the asker's own, or its probe (RFC 5227).
+
+        The first to answer has answered; it may say it again, as a capture at two ports has it, and no other.
+        """
         for asker in (reply.target_ip, IPv4Address.ANY):
-            when = self.questions.get((asker, reply.sender_ip))
-            if when is not None and now - when <= self.patience:
+            question = (asker, reply.sender_ip)
+            when, by = self.questions.get(question, (-inf, None))
+            if now - when <= self.patience and by in (None, reply.sender_mac):
+                self.questions[question] = when, reply.sender_mac
                 return True
         return False
 
@@ -96,7 +103,7 @@ class Watcher:
         self.questions.pop(question, None)
         if len(self.questions) >= QUESTIONS:
             del self.questions[next(iter(self.questions))]
-        self.questions[question] = now
+        self.questions[question] = now, None
 
     def compare(self, address: IPv4Address, mac: MACAddress, now: float) -> list[str]:
         """Hold what a packet claims against what was heard before, and remember it."""

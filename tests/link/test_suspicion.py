@@ -65,7 +65,14 @@ def test_a_poisoned_answer(watcher: Watcher) -> None:
     assert hear(watcher, 10.0, REPLY, R, M_MAC, H, H_MAC) == [UNASKED, MOVED]
     assert hear(watcher, 11.0, REPLY, R, M_MAC, H, H_MAC) == [UNASKED, MOVED]
     assert resolve(watcher, 12.0) == []  # the truth is no lie
-    assert hear(watcher, 12.5, REPLY, R, M_MAC, H, H_MAC) == [CONTRADICTED]  # h did ask, just now
+    assert hear(watcher, 12.5, REPLY, R, M_MAC, H, H_MAC) == [UNASKED, CONTRADICTED]
+
+
+def test_the_first_to_answer_may_repeat_it_and_no_other_may(watcher: Watcher) -> None:
+    hear(watcher, 0.0, REQUEST, H, H_MAC, R)
+    assert hear(watcher, 0.1, REPLY, R, M_MAC, H, H_MAC) == []  # a liar that was quicker, and nobody knows better yet
+    assert hear(watcher, 0.1, REPLY, R, M_MAC, H, H_MAC) == []
+    assert hear(watcher, 0.2, REPLY, R, R_MAC, H, H_MAC) == [UNASKED, MOVED]
 
 
 def test_a_poisoned_question_needs_nobody_to_ask(watcher: Watcher) -> None:
