@@ -34,6 +34,7 @@ HOME = {
     "Host": "netlib.host",
     "Parts": "netlib.host",
     "Simulation": "netlib.worlds.simulation",
+    "Switch": "netlib.link.switch",
     "Lab": "netlib.lab",
 }
 __all__ = sorted(HOME)

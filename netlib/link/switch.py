@@ -63,7 +63,7 @@ class Switch:
             self.dropped["Ethernet invalid source"] += 1
             return
         self.learn(source, port, now)
-        entry = None if destination.is_group else self.table.get(destination)
+        entry = self.table.get(destination)  # of a group there is none
         if destination[:5] == LINK_LOCAL and destination[5] < 16:
             self.filtered += 1
         elif entry is None or entry.expires <= now:
