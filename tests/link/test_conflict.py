@@ -226,3 +226,10 @@ def test_a_table_that_does_not_probe_notes_conflicts_and_does_nothing_as_linux()
     for packet in CONFLICTS.values():
         table.receive(packet, 1.0)
     assert (len(table.conflicts), table.outbox, table.table) == (3, [], {})
+
+
+def test_a_lost_address_is_no_more_fought_for_nor_counted() -> None:
+    claim = defending(GIVE_UP)
+    for packet in CONFLICTS.values():
+        claim.receive(packet, 200.0)
+    assert (claim.state, claim.conflicts, claim.outbox) == (LOST, 1, [])

@@ -492,3 +492,22 @@ def test_every_arrow_is_gone_and_no_other() -> None:
         taken |= {(change.before, change.after) for change in table.changes}
         table.changes.clear()
     assert taken == {(before, after) for before, all in ARROWS.items() for after in all}
+
+
+def test_an_operation_that_nobody_knows_changes_no_entry(table: Neighbours) -> None:
+    entry = known(table, STALE)
+    table.receive(arp(9, PEER, OTHER_MAC), 20.0)
+    assert (entry.state, entry.mac) == (STALE, PEER_MAC)
+
+
+def test_where_all_are_stale_the_one_used_least_recently_makes_room(
+    table: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LIMIT", 2)
+    for now, peer in enumerate((PEER, OTHER)):
+        table.receive(arp(REQUEST, peer, PEER_MAC), now)
+        table.receive(arp(REPLY, peer, PEER_MAC), now)
+    table.send(b"used", PEER, 20.0)
+    table.tick(40.0)
+    table.send(b"new", address(1), 41.0)
+    assert list(table.table) == [PEER, address(1)]
