@@ -11,11 +11,12 @@ from netlib.apps.ping import ping
 from netlib.apps.ping6 import ping6
 from netlib.host import DATAGRAM, RAW6, Host, SendError
 from netlib.internet.fragments6 import Reassembler6, fragment6
+from netlib.internet.icmpv6 import may_report
 from netlib.kernel.errors import SocketError
 from netlib.wire.address import MACAddress
 from netlib.wire.address6 import IPv6Address
 from netlib.wire.errors import Malformed
-from netlib.wire.icmpv6 import ICMPv6Echo, ICMPv6Message, ICMPv6ParameterProblem
+from netlib.wire.icmpv6 import ICMPv6Echo, ICMPv6Message, ICMPv6PacketTooBig, ICMPv6ParameterProblem
 from netlib.wire.ipv6 import FRAGMENT, HOP_BY_HOP, ICMPV6, ROUTING, IPv6Packet
 from netlib.wire.packet import decode, stack
 from netlib.worlds.simulation import Simulation
@@ -183,9 +184,26 @@ def test_what_is_not_let_in_and_not_reported() -> None:
         host = alone()
         packet = IPv6Packet(**({"next_header": ICMPV6, "source": YOU, "destination": ME} | fields))
         assert told(host, stack(packet, ICMPv6Echo())) == [] and host.dropped[why] == 1
-    # an error is never reported, nor what nobody has sent
+    # what nobody has sent is not reported, and no error about an error
     unknown = IPv6Packet(next_header=200, source=IPv6Address.ANY, destination=ME)
     assert told(alone(), unknown.build()) == []
+    for kind, reports in ((1, False), (137, False), (128, True)):
+        about = IPv6Packet(next_header=ICMPV6, source=YOU, destination=ME, payload=bytes((kind,)) + bytes(7))
+        assert may_report(about, 1, 0) is reports
+    framed = Host("h", Random(1))
+    framed.attach("fd00::1/64", MAC)
+    packet = IPv6Packet(next_header=200, source=YOU, destination=ME)
+    framed.receive(framed.interfaces[0], b"\x33\x33\0\0\0\1" + bytes(6) + b"\x86\xdd" + packet.build(), 0.0)
+    assert framed.dropped["IPv6 unicast in a link multicast"] == 1 and framed.outbox == []
+
+
+def test_a_path_mtu_is_believed_about_our_own_packets_only_and_never_below_1280() -> None:
+    for source, mtu, learnt in ((ME, 1400, 1400), (ME, 100, 1280), (YOU, 1400, 1500)):
+        quoted = IPv6Packet(next_header=17, source=source, destination=IPv6Address("fd09::9"))
+        host = alone()
+        told(host, stack(IPv6Packet(next_header=ICMPV6, source=YOU, destination=ME),
+                         ICMPv6PacketTooBig(mtu=mtu, payload=quoted.build())))  # fmt: skip
+        assert host.internet6.paths.mtu(IPv6Address("fd09::9"), 1.0, 1500) == learnt
 
 
 @settings(deadline=None)
