@@ -267,7 +267,7 @@ class DatagramSocket:
             raise translated(error) from None
 
     def target(self, address: Any, port: int) -> Any:
-        """The address to send to; "0.0.0.0" means this host itself, as in Linux: the address that is bound, or loopback."""
+        """The address to send to; "0.0.0.0" means this host itself, as in Linux: its bound address, or loopback."""
         if port == 0:
             raise SocketError("EINVAL", "nobody can have bound port 0")
         destination = self.number(address, port)

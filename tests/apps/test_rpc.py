@@ -164,6 +164,21 @@ def test_two_calls_at_a_time_of_one_client() -> None:
     assert results == [(3, 1.04)]  # this server does one after the other
 
 
+def test_a_later_call_that_comes_first_does_not_shut_out_an_earlier_one() -> None:
+    sim, a, _, cable, _ = world()
+    client = Client(a, "10.0.0.2", 7000, timeout=0.5)
+
+    async def later() -> None:
+        await sleep(0.2)
+        cable.loss = 0.0
+        assert (await client.call("add", 2, 2)).value == 4
+
+    assert sim.run(client.call("add", 1, 1)).value == 2
+    cable.loss = 1.0
+    answer = sim.run(client.call("add", 3, 3), later())
+    assert (answer.value, answer.attempts) == (6, 2)
+
+
 def test_the_same_seed_gives_the_same_packets() -> None:
     def run() -> str:
         sim, a, _, cable, _ = world(seed=7, loss=0.3)
@@ -336,5 +351,8 @@ def test_what_a_server_says_to_a_copy() -> None:
     assert isinstance(full, Message) and full.content[0] == "BUSY"
     assert memory.admit(call_message(7, 1, 1, "f", ()), 101.5) is True  # client 5 was silent for 100 s
     assert list(memory.callers) == [6, 7]
+    assert memory.admit(call_message(6, 2, 1, "f", ()), 101.9) is True
+    assert memory.admit(call_message(8, 1, 1, "f", ()), 201.7) is True  # 7 was silent the longest
+    assert list(memory.callers) == [6, 8]
     assert error_message(one, "FAILED", "x" * 999).content[1] == "x" * 300
     assert str(one) == 'RPC call 1 ["f"]' and one.kind == CALL

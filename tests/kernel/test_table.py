@@ -65,6 +65,8 @@ def test_reuse_port_spreads_senders_and_keeps_to_them() -> None:
     assert first == [table.lookup(THERE, port, HERE, 7) for port in range(1024, 5024)]
     shares = Counter(first)
     assert set(shares) == set(workers) and all(900 < share < 1100 for share in shares.values())
+    hosts = [IPv4Address(f"10.0.1.{number}") for number in range(200)]  # the same port everywhere
+    assert {table.lookup(host, 9, HERE, 7) for host in hosts} == set(workers)
     table.remove(workers[3])
     assert set(table.lookup(THERE, port, HERE, 7) for port in range(200)) == set(workers[:3])
     other = UDPTable(lambda: b"another")

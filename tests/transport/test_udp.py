@@ -101,6 +101,18 @@ def test_what_lies_behind_the_datagram_is_not_data() -> None:
     assert s.receive() == (b"data", (THERE, 9))
 
 
+def test_a_socket_that_is_read_never_fills() -> None:
+    h = host()
+    s = socket(h)
+    s.set_option("SO_RCVBUF", 2000)
+    for _ in range(100):
+        give(h, datagram())
+        assert s.receive() == (b"data", (THERE, 9))
+    for _ in range(5):
+        give(h, datagram())
+    assert (len(s.inbox), s.dropped, h.dropped) == (3, 2, {"socket full": 2})
+
+
 def test_a_closed_port_is_unreachable_but_not_for_a_broadcast() -> None:
     h = host()
     give(h, datagram(port=8))

@@ -78,9 +78,9 @@ def test_errors_of_any_application_come_out_of_run_and_of_spawn() -> None:
         system.spawn(fail())
         with pytest.raises(ZeroDivisionError, match="mine"):
             system.run(sleep(0.2))
-        socket, port = on_loopback(system)
+        taken = on_loopback(system)
         with pytest.raises(SocketError, match=r"^EADDRINUSE: "):
-            system.spawn(serve(system, {}, port=port))
+            system.spawn(serve(system, {}, port=taken[1]))
         with pytest.raises(TypeError, match="is no coroutine"):
             system.run(7)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="is no socket of the operating system"):
