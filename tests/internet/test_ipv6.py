@@ -96,6 +96,7 @@ def test_only_the_sender_fragments_once_a_router_has_told_it_how_much_fits() -> 
     ours = [packet.data[14:] for _, packet in here if packet[IPv6Packet].is_fragment]
     assert len(ours) == len(theirs) == 4  # two there, two back: nothing was cut on the way
     assert {data[:7] + data[8:] for data in ours} == {data[:7] + data[8:] for data in theirs}  # but for the hop limit
+    assert sorted(data[7] for data in ours + theirs) == [63, 63, 63, 63, 64, 64, 64, 64]
     a.internet6.paths.known[YOU] = 1280, 700.0
     assert a.internet6.paths.mtu(YOU, 699.0, 1500) == 1280 and a.internet6.paths.mtu(YOU, 700.0, 1500) == 1500
 
