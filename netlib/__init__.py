@@ -21,6 +21,8 @@ HOME = {
     "EthernetFrame": "netlib.wire.ethernet",
     "ARPPacket": "netlib.wire.arp",
     "IPv4Packet": "netlib.wire.ipv4",
+    "IPv6Packet": "netlib.wire.ipv6",
+    "ICMPv6Message": "netlib.wire.icmpv6",
     "ICMPMessage": "netlib.wire.icmp",
     "ICMPEcho": "netlib.wire.icmp",
     "UDPDatagram": "netlib.wire.udp",
@@ -28,12 +30,14 @@ HOME = {
     "IPv4Address": "netlib.wire.address",
     "IPv4Interface": "netlib.wire.address",
     "IPv4Network": "netlib.wire.address",
+    "IPv6Address": "netlib.wire.address6",
     "MACAddress": "netlib.wire.address",
     "internet_checksum": "netlib.wire.checksum",
     "WireError": "netlib.wire.errors",
     "Host": "netlib.host",
     "Parts": "netlib.host",
     "Simulation": "netlib.worlds.simulation",
+    "Switch": "netlib.link.switch",
     "Lab": "netlib.lab",
 }
 __all__ = sorted(HOME)

@@ -3,37 +3,56 @@
     frames in  -> Ethernet -> ARP, or the Internet layer -> ICMP, sockets
     frames out <- Ethernet <- neighbours <- the Internet layer <- ICMP, sockets
 
+The Internet layer is there twice, IPv4 and IPv6: an interface has the one of its address, or both.
+
 Bytes and the time in; bytes, and when it next wants to be called, out.  It reads no clock and opens no
 device: worlds do that, and drive simulated and live hosts alike.  Bad input is dropped and counted
 in `dropped` with its reason, never raised.
 """
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any, Literal, overload
 
-from netlib.internet.input import Internet, SendError, reason
+from netlib.internet.input import Internet, Port, SendError, reason
+from netlib.internet.ipv6 import Internet6
 from netlib.internet.parts import InternetParts, returned
 from netlib.internet.routes import Route
-from netlib.link.neighbours import Neighbours
+from netlib.kernel.network import BelowSockets
+from netlib.kernel.raw6 import RawSocket6
+from netlib.kernel.sockets import DATAGRAM, DatagramSocket, Sockets
+from netlib.kernel.table import UDPTable
+from netlib.link.conflict import DEFEND_ONCE
+from netlib.link.neighbours import Neighbours, NeighboursPart
+from netlib.transport.udp import UDP as UDPLayer
+from netlib.transport.udp import UDPTablePart
+from netlib.wire import icmpv6
 from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network, MACAddress
+from netlib.wire.address6 import IPv6Address, IPv6Interface, IPv6Network
 from netlib.wire.arp import ARPPacket
 from netlib.wire.errors import WireError
-from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, EthernetFrame
+from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetFrame
 from netlib.wire.icmp import (
     DESTINATION_UNREACHABLE,
     ECHO_REQUEST,
     HOST_UNREACHABLE,
     PORT_UNREACHABLE,
     PROTOCOL_UNREACHABLE,
+    ICMPError,
     ICMPMessage,
+    ICMPRedirect,
 )
 from netlib.wire.ipv4 import ICMP, UDP, IPv4Packet
-from netlib.wire.udp import UDPDatagram
+from netlib.wire.ipv6 import ICMPV6, NO_NEXT_HEADER, IPv6Packet
 
-__all__ = ["RAW", "Host", "Interface", "Parts", "RawSocket", "Route", "SendError"]
+__all__ = ["DATAGRAM", "RAW", "RAW6", "DatagramSocket", "Host", "Interface", "Parts", "RawSocket", "RawSocket6",
+           "Route", "SendError"]  # fmt: skip
 
-RAW = "raw"  # kind of socket: whole IP packets of one protocol
+RAW: Literal["raw"] = "raw"  # kind of socket: whole IP packets of one protocol
+RAW6: Literal["raw6"] = "raw6"  # the same for IPv6
+NOWHERE = IPv4Interface("0.0.0.0/32")  # what IPv4 knows of an interface that has IPv6 only
 INBOX = 256  # packets that a socket keeps for its reader; more are dropped and counted
 
 
@@ -41,8 +60,14 @@ INBOX = 256  # packets that a socket keeps for its reader; more are dropped and 
 class Parts(InternetParts):
     """What you may replace: `Host("me", Random(1), Parts(checksum=my_checksum))`.
 
-    The parts and what each has to do: netlib/internet/parts.py.
+    The parts and what each has to do: netlib/internet/parts.py, and here:
+
+    neighbours  which MAC address a next hop has: `NeighboursPart` in netlib/link/neighbours.py
+    udp_table   which socket a datagram is for: `UDPTablePart` in netlib/transport/udp.py
     """
+
+    neighbours: Callable[[IPv4Address, MACAddress], NeighboursPart] = Neighbours
+    udp_table: Callable[[], UDPTablePart] = UDPTable
 
 
 @dataclass(eq=False, slots=True)
@@ -51,10 +76,10 @@ class Interface:
 
     name: str
     number: int
-    address: IPv4Interface
+    address: IPv4Interface | IPv6Interface  # the one that it was attached with
     mac: MACAddress | None  # None: the link carries IP packets and no frames, as TUN does
     mtu: int  # bytes of the largest packet
-    neighbours: Neighbours | None
+    neighbours: NeighboursPart | None  # for IPv4
 
     def __str__(self) -> str:
         return f"{self.name} {self.address}"
@@ -95,54 +120,110 @@ class Host:
         self.interfaces: list[Interface] = []
         self.internet = Internet(random, self.parts, forwarding)
         self.dropped: Counter[str] = self.internet.dropped
+        self.internet6 = Internet6(random, forwarding, self.dropped)
         self.outbox: list[tuple[Interface, bytes]] = []
-        self.sockets: list[RawSocket] = []
+        self.sockets: list[RawSocket | RawSocket6 | DatagramSocket] = []
+        self.now = 0.0  # the time that this host was told last; worlds tell it before a program goes on
+        self.udp = UDPLayer(self.parts.udp_table(), self.dropped)
+        if isinstance(self.udp.table, UDPTable):
+            self.udp.table.secret = lambda: random.randbytes(16)
+        self.datagrams = Sockets(BelowSockets(self.internet, self.internet6, random, self.send_packet), self.udp)
 
     def __repr__(self) -> str:
         addresses = ", ".join(str(interface.address) for interface in self.interfaces)
         return f"<{'router' if self.internet.forwarding else 'host'} {self.name} {addresses}>"
 
-    def attach(self, address: str | IPv4Interface, mac: MACAddress | None = None, mtu: int = 1500) -> Interface:
-        """Add an interface with this address, such as "10.0.0.1/24".
+    def attach(
+        self, address: str | IPv4Interface | IPv6Interface, mac: MACAddress | None = None, mtu: int = 1500
+    ) -> Interface:
+        """Add an interface with this address, such as "10.0.0.1/24" or "2001:db8::1/64".
 
         Without a MAC address it carries IP packets and no frames.  `mtu` is in bytes.
         """
         if isinstance(address, str):
-            address = IPv4Interface(address)
+            address = IPv6Interface(address) if ":" in address else IPv4Interface(address)
+        if isinstance(address, IPv6Interface):
+            number = len(self.interfaces)
+            self.internet6.attach(number, address, mac, mtu)
+            self.internet.ports.append(Port(NOWHERE, mtu))  # interfaces have one numbering
+            self.interfaces.append(Interface(f"eth{number}", number, address, mac, mtu, None))
+            return self.interfaces[-1]
         if mtu < 68:  # "Every internet module must be able to forward a datagram of 68 octets" (RFC 791)
             raise ValueError(f"an MTU of {mtu} bytes: IPv4 needs 68 at least")
         number = self.internet.attach(address, mtu)
-        neighbours = Neighbours(address.address, mac) if mac else None
+        neighbours = self.parts.neighbours(address.address, mac) if mac else None
         interface = Interface(f"eth{number}", number, address, mac, mtu, neighbours)
         self.interfaces.append(interface)
         return interface
 
-    def add_route(self, network: str | IPv4Network, via: str | IPv4Address) -> None:
-        """Send packets for `network` to the router `via`; "0.0.0.0/0" is the default route."""
-        network = IPv4Network(network) if isinstance(network, str) else network
-        self.internet.add_route(network, IPv4Address(via))
+    def add_address(self, interface: Interface, address: str | IPv6Interface) -> None:
+        """Give an interface one more IPv6 address, whether it has IPv4 or IPv6 so far."""
+        address = IPv6Interface(address) if isinstance(address, str) else address
+        self.internet6.attach(interface.number, address, interface.mac, interface.mtu)
 
-    def socket(self, kind: str = RAW, protocol: int = ICMP) -> RawSocket:
-        """A socket for whole packets of one protocol: `host.socket(RAW, protocol=ICMP)`."""
-        if kind != RAW:
-            raise ValueError(f"socket kind {kind!r}: this host has {RAW!r}")
-        socket = RawSocket(self, protocol)
+    def add_route(self, network: str | IPv4Network | IPv6Network, via: str | IPv4Address | IPv6Address) -> None:
+        """Send packets for `network` to the router `via`; "0.0.0.0/0" and "::/0" are the default routes."""
+        if isinstance(network, str):
+            network = IPv6Network(network) if ":" in network else IPv4Network(network)
+        if isinstance(network, IPv6Network):
+            self.internet6.add_route(network, IPv6Address(via))
+        else:
+            self.internet.add_route(network, IPv4Address(via))
+
+    def remove_route(self, network: str | IPv4Network) -> None:
+        """Forget the route for exactly this network, if there is one."""
+        self.internet.remove_route(IPv4Network(network) if isinstance(network, str) else network)
+
+    @overload
+    def socket(self, kind: Literal["raw"] = "raw", protocol: int = ICMP) -> RawSocket: ...
+
+    @overload
+    def socket(self, kind: Literal["raw6"], protocol: int = ICMPV6) -> RawSocket6: ...
+
+    @overload
+    def socket(self, kind: Literal["datagram"]) -> DatagramSocket: ...
+
+    def socket(self, kind: str = RAW, protocol: int | None = None) -> RawSocket | RawSocket6 | DatagramSocket:
+        """A socket: `host.socket(DATAGRAM)` for UDP, `host.socket(RAW, protocol=ICMP)` for whole packets, and
+        `host.socket(RAW6, protocol=ICMPV6)` for those of IPv6."""
+        socket: RawSocket | RawSocket6 | DatagramSocket
+        if kind == RAW:
+            socket = RawSocket(self, ICMP if protocol is None else protocol)
+        elif kind == RAW6:
+            socket = RawSocket6(self.internet6, ICMPV6 if protocol is None else protocol, self.settle, self.sockets)
+        elif kind == DATAGRAM:
+            socket = DatagramSocket(self.datagrams, self.sockets)
+        else:
+            raise ValueError(f"socket kind {kind!r}: this host has {RAW!r}, {RAW6!r} and {DATAGRAM!r}")
         self.sockets.append(socket)
         return socket
+
+    def send_packet(self, packet: IPv4Packet | IPv6Packet) -> None:
+        """Send a packet of a socket, now."""
+        if isinstance(packet, IPv6Packet):
+            self.internet6.send(packet, self.now)
+        else:
+            self.internet.send(packet, self.now)
+        self.settle(self.now)
 
     # ---- what a world calls --------------------------------------------------------------------------------
 
     def receive(self, interface: Interface, frame: bytes, now: float) -> None:
         """Take in a frame (or an IP packet, on an interface without a MAC address) at the time `now` (seconds)."""
-        if interface.neighbours is None:
-            self.internet.receive(frame, interface.number, now)
+        self.now = now
+        if interface.mac is not None:
+            self.receive_frame(interface, frame, now)
+        elif frame and frame[0] >> 4 == 6 and interface.number in self.internet6.ports:
+            self.internet6.receive(frame, interface.number, now)
         else:
-            self.receive_frame(interface, interface.neighbours, frame, now)
+            self.internet.receive(frame, interface.number, now)
         self.settle(now)
 
     def tick(self, now: float) -> None:
         """Do whatever is due at the time `now` (seconds)."""
+        self.now = now
         self.internet.tick(now)
+        self.internet6.tick(now)
         for interface in self.interfaces:
             if interface.neighbours:
                 interface.neighbours.tick(now)
@@ -150,13 +231,45 @@ class Host:
 
     def deadline(self) -> float | None:
         """When `tick` is next needed (seconds), or None."""
-        due = [self.internet.deadline()]
-        due += [interface.neighbours.deadline() for interface in self.interfaces if interface.neighbours]
-        return min((when for when in due if when is not None), default=None)
+        soonest, due = self.internet.deadline(), self.internet6.deadline()
+        if due is not None and (soonest is None or due < soonest):
+            soonest = due
+        for interface in self.interfaces:
+            if interface.neighbours is not None:
+                due = interface.neighbours.deadline()
+                if due is not None and (soonest is None or due < soonest):
+                    soonest = due
+        return soonest
+
+    def neighbours(self) -> list[dict[str, str]]:
+        """What is known of the neighbours of all interfaces, as `ip neigh` shows it: address, interface, mac, state.
+
+        A neighbour table of yours is among them if it has `rows`, as netlib's has.
+        """
+        return [
+            {"address": row["address"], "interface": interface.name, "mac": row["mac"], "state": row["state"]}
+            for interface in self.interfaces
+            for row in getattr(interface.neighbours, "rows", list)() + self.internet6.rows(interface.number)
+        ]
+
+    def announce(self, interface: Interface, now: float) -> None:
+        """Tell everyone on the link our MAC address (gratuitous ARP)."""
+        self.own_table(interface).announce(now)
+        self.settle(now)
+
+    def probe(self, interface: Interface, now: float, defence: str = DEFEND_ONCE) -> None:
+        """Ask whether an interface's address is free before it is used, and defend it from then on (RFC 5227)."""
+        self.own_table(interface).probe(now, self.random, defence)
+        self.settle(now)
+
+    def own_table(self, interface: Interface) -> Neighbours:
+        if not isinstance(interface.neighbours, Neighbours):
+            raise TypeError(f"{interface}: no ARP table of netlib's, which could announce or probe")
+        return interface.neighbours
 
     # ---- from layer to layer -------------------------------------------------------------------------------
 
-    def receive_frame(self, interface: Interface, neighbours: Neighbours, data: bytes, now: float) -> None:
+    def receive_frame(self, interface: Interface, data: bytes, now: float) -> None:
         """Ethernet: is the frame for us, and what is inside it."""
         layer = "Ethernet"
         try:
@@ -165,9 +278,11 @@ class Host:
                 self.dropped["Ethernet not for us"] += 1
             elif frame.ethertype == ETHERTYPE_IPV4:
                 self.internet.receive(frame.payload, interface.number, now, frame.destination.is_group)
-            elif frame.ethertype == ETHERTYPE_ARP:
+            elif frame.ethertype == ETHERTYPE_ARP and interface.neighbours is not None:
                 layer = "ARP"
-                neighbours.receive(ARPPacket.parse(frame.payload), now)
+                interface.neighbours.receive(ARPPacket.parse(frame.payload), now)
+            elif frame.ethertype == ETHERTYPE_IPV6 and interface.number in self.internet6.ports:
+                self.internet6.receive(frame.payload, interface.number, now, frame.destination.is_group)
             else:
                 self.dropped["Ethernet unknown ethertype"] += 1
         except WireError as error:
@@ -175,47 +290,94 @@ class Host:
 
     def settle(self, now: float) -> None:
         """Move everything on, up and down, until nothing is left between the layers."""
-        internet = self.internet
-        while internet.delivered or internet.outbox or any(
-            n.outbox or n.resolved or n.failed for i in self.interfaces if (n := i.neighbours)
-        ):
-            delivered, internet.delivered = internet.delivered, []
-            for port, packet in delivered:
-                self.deliver(port, packet, now)
-            outgoing, internet.outbox = internet.outbox, []
-            for number, next_hop, data in outgoing:
-                self.put_out(self.interfaces[number], next_hop, data, now)
+        internet, internet6 = self.internet, self.internet6
+        busy = True
+        while busy:
+            if internet.delivered:
+                delivered, internet.delivered = internet.delivered, []
+                for port, packet in delivered:
+                    self.deliver(port, packet, now)
+            if internet.outbox:
+                outgoing, internet.outbox = internet.outbox, []
+                for number, next_hop, data in outgoing:
+                    self.put_out(self.interfaces[number], next_hop, data, now)
             for interface in self.interfaces:
-                if interface.neighbours:
+                if interface.neighbours is not None:
                     self.flush(interface, interface.neighbours, now)
+            if internet6.delivered or internet6.outbox:
+                self.settle6(now)
+            # the neighbour tables have nothing left, whatever came of what they could not deliver
+            busy = bool(internet.delivered or internet.outbox or internet6.delivered or internet6.outbox)
+
+    def settle6(self, now: float) -> None:
+        """The same for IPv6, whose packets know their MAC address already: one turn."""
+        delivered, self.internet6.delivered = self.internet6.delivered, []
+        for _, packet in delivered:
+            self.deliver6(packet, now)
+        outgoing, self.internet6.outbox = self.internet6.outbox, []
+        for number, to, data in outgoing:
+            interface = self.interfaces[number]
+            if to is not None and interface.mac is not None:
+                data = EthernetFrame(to, interface.mac, ETHERTYPE_IPV6, data).build()
+            self.outbox.append((interface, data))
 
     def deliver(self, port: int, packet: IPv4Packet, now: float) -> None:
         """A whole packet for us: to ICMP, and to the sockets of its protocol."""
-        readers = [socket for socket in self.sockets if socket.protocol == packet.protocol]
+        readers = [s for s in self.sockets if isinstance(s, RawSocket) and s.protocol == packet.protocol]
+        shared = len(readers) > 1 or packet.protocol in (ICMP, UDP)
+        for socket in readers:
+            if len(socket.inbox) < INBOX:
+                socket.inbox.append((now, replace(packet) if shared else packet))
+            else:
+                self.dropped["socket full"] += 1
+        if packet.protocol == ICMP:
+            self.receive_icmp(port, packet, now)
+        elif packet.protocol == UDP:
+            for lost in self.deliver_udp(packet, self.internet.is_broadcast(packet.destination)):
+                self.report(lost, PORT_UNREACHABLE, now)
+        elif not readers:
+            self.report(packet, PROTOCOL_UNREACHABLE, now)  # RFC 1122 section 3.2.2.1
+
+    def deliver_udp(self, packet: IPv4Packet | IPv6Packet, to_many: bool) -> list[Any]:
+        """A datagram to its sockets; the packets that found none."""
+        self.udp.receive(packet, to_many)
+        self.datagrams.settle()
+        unreachable, self.udp.unreachable = self.udp.unreachable, []
+        return unreachable
+
+    def deliver6(self, packet: IPv6Packet, now: float) -> None:
+        """A whole IPv6 packet for us: to the sockets of its protocol.  ICMPv6 has had its answer already."""
+        readers = [s for s in self.sockets if isinstance(s, RawSocket6) and s.protocol == packet.protocol]
         for socket in readers:
             if len(socket.inbox) < INBOX:
                 socket.inbox.append((now, replace(packet)))
             else:
                 self.dropped["socket full"] += 1
-        if packet.protocol == ICMP:
-            self.receive_icmp(packet, now)
+        report = self.internet6.report
+        if packet.protocol == ICMPV6:
+            message = icmpv6.ICMPv6Message.parse(packet.payload)
+            if isinstance(message, icmpv6.ICMPv6Error):
+                self.told_of_error(message)
         elif packet.protocol == UDP:
-            try:
-                UDPDatagram.parse(packet.payload, packet)
-            except WireError as error:
-                self.dropped[f"UDP {reason(error)}"] += 1
-                return
-            self.report(packet, PORT_UNREACHABLE, now)  # RFC 1122 section 4.1.3.1
-        elif not readers:
-            self.report(packet, PROTOCOL_UNREACHABLE, now)  # RFC 1122 section 3.2.2.1
+            for lost in self.deliver_udp(packet, packet.destination.is_multicast):
+                report(lost.build(), lost, icmpv6.DESTINATION_UNREACHABLE, icmpv6.PORT_UNREACHABLE, now)
+        elif not readers and packet.protocol != NO_NEXT_HEADER:
+            # "discard the packet and send an ICMP Parameter Problem message ... with an ICMP Code value of 1" and a
+            # pointer to the field that says so (RFC 8200 section 4)
+            at = packet.chain[-1].offset if packet.extensions else 6
+            report(packet.build(), packet, icmpv6.PARAMETER_PROBLEM, icmpv6.UNKNOWN_NEXT_HEADER, now, at)
 
-    def receive_icmp(self, packet: IPv4Packet, now: float) -> None:
+    def receive_icmp(self, port: int, packet: IPv4Packet, now: float) -> None:
         """Answer an echo request: "Every host MUST implement an ICMP Echo server" (RFC 1122 section 3.2.2.6)."""
         try:
             message = ICMPMessage.parse(packet.payload)
         except WireError as error:
             self.dropped[f"ICMP {reason(error)}"] += 1
             return
+        if isinstance(message, ICMPRedirect):
+            self.internet.obey(message, packet.source, port, now)
+        elif isinstance(message, ICMPError):
+            self.told_of_error(message)
         # "An ICMP Echo Request destined to an IP broadcast or IP multicast address MAY be silently discarded"
         if message.type != ECHO_REQUEST or self.internet.is_broadcast(packet.destination):
             return
@@ -230,6 +392,19 @@ class Host:
         except SendError:
             self.dropped["ICMP reply without a route"] += 1
 
+    def told_of_error(self, message: ICMPError | icmpv6.ICMPv6Error) -> None:
+        """An ICMP error: to the layer whose packet it quotes."""
+        try:
+            original = message.original
+        except WireError as error:
+            self.dropped[f"ICMP error quotes {reason(error)}"] += 1
+            return
+        # "a non-initial fragment" has no ports in it
+        if original.protocol == UDP and not original.fragment_offset:
+            told = self.udp.receive_error6 if isinstance(original, IPv6Packet) else self.udp.receive_error
+            told(message.type, message.code, original)
+            self.datagrams.settle()
+
     def report(self, packet: IPv4Packet, code: int, now: float) -> None:
         self.internet.report(packet.build(), packet, DESTINATION_UNREACHABLE, code, now)
 
@@ -243,20 +418,38 @@ class Host:
         else:
             interface.neighbours.send(data, next_hop, now)
 
-    def flush(self, interface: Interface, neighbours: Neighbours, now: float) -> None:
+    def flush(self, interface: Interface, neighbours: NeighboursPart, now: float) -> None:
         """Frame what the neighbour table lets go, and report what it could not deliver."""
+        if isinstance(neighbours, Neighbours) and neighbours.overflowed:
+            self.dropped["ARP too many waiting"] += neighbours.overflowed
+            neighbours.overflowed = 0
+        if not (neighbours.resolved or neighbours.outbox or neighbours.failed):
+            return
         resolved, neighbours.resolved = neighbours.resolved, []
         requests, neighbours.outbox = neighbours.outbox, []
         failed, neighbours.failed = neighbours.failed, []
-        if neighbours.overflowed:
-            self.dropped["ARP too many waiting"] += neighbours.overflowed
-            neighbours.overflowed = 0
-        for mac, data in resolved:
-            self.outbox.append((interface, EthernetFrame(mac, neighbours.mac, ETHERTYPE_IPV4, data).build()))
-        for mac, request in requests:
-            frame = EthernetFrame(mac, neighbours.mac, ETHERTYPE_ARP, request.build())
+        ours = interface.mac or MACAddress.ANY
+        for to, data in pairs("neighbours.resolved", resolved):
+            frame = EthernetFrame(station(to), ours, ETHERTYPE_IPV4, returned("neighbours.resolved", data, bytes))
             self.outbox.append((interface, frame.build()))
+        for to, arp in pairs("neighbours.outbox", requests):
+            data = arp.build() if isinstance(arp, ARPPacket) else returned("neighbours.outbox", arp, bytes)
+            self.outbox.append((interface, EthernetFrame(station(to), ours, ETHERTYPE_ARP, data).build()))
         for data in failed:
             self.dropped["ARP no answer"] += 1
-            packet = IPv4Packet.parse(data)
+            packet = IPv4Packet.parse(returned("neighbours.failed", data, bytes))
+            self.internet.redirects.forget(packet.destination)  # if that is how it came to this next hop
             self.internet.report(data, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)
+
+
+def pairs(part: str, handed_out: list[Any]) -> list[tuple[Any, Any]]:
+    """What a neighbour table has handed out, if these are pairs with a MAC address."""
+    for each in handed_out:
+        if not isinstance(each, tuple) or len(each) != 2:
+            raise TypeError(f"the part {part} holds {each!r:.60}: it has to hold pairs (MAC address, packet)")
+    return handed_out
+
+
+def station(mac: bytes) -> MACAddress:
+    """A MAC address that a neighbour table has named; its own or six bytes."""
+    return mac if isinstance(mac, MACAddress) else MACAddress(returned("neighbours", mac, bytes))

@@ -97,7 +97,7 @@ def test_a_ping_over_ethernet_asks_for_the_address_and_then_answers() -> None:
     host, _ = on_ethernet()
     assert give(host, ping()) == ["ARP who has 10.0.0.2? tell 10.0.0.1"]
     assert give(host, arp(REPLY, to=OURS)) == ["10.0.0.1 > 10.0.0.2 ICMP echo reply id 5 seq 6"]
-    assert host.deadline() == 60.0
+    assert host.deadline() == 30.0
 
 
 def test_frames_for_others_of_other_kinds_and_cut_short_are_dropped() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from netlib.host import RAW, Host, SendError
 from netlib.wire.address import IPv4Address
 from netlib.wire.errors import WireError
-from netlib.wire.icmp import ECHO_REPLY, ECHO_REQUEST, ICMPEcho, ICMPError, ICMPMessage
+from netlib.wire.icmp import ECHO_REPLY, ECHO_REQUEST, SOURCE_QUENCH, ICMPEcho, ICMPError, ICMPMessage, ICMPRedirect
 from netlib.wire.ipv4 import ICMP, IPv4Packet
 from netlib.worlds.task import now, readable, sleep
 
@@ -27,7 +27,8 @@ class Answer:
     def __str__(self) -> str:
         if self.is_reply:
             return f"reply from {self.source}: seq={self.sequence} ttl={self.ttl} time={1000 * self.rtt:.3f} ms"
-        return f"from {self.source}: seq={self.sequence} {self.message.name}"
+        nearer = f": {self.message.gateway} is nearer" if isinstance(self.message, ICMPRedirect) else ""
+        return f"from {self.source}: seq={self.sequence} {self.message.name}{nearer}"
 
 
 @dataclass
@@ -37,6 +38,7 @@ class PingResult:
     destination: IPv4Address
     answers: list[Answer | None] = field(default_factory=list)
     unsent: dict[int, str] = field(default_factory=dict)  # sequence -> why this host could not send the request
+    redirects: dict[int, Answer] = field(default_factory=dict)  # sequence -> who knew a better router
 
     @property
     def received(self) -> int:
@@ -52,6 +54,8 @@ class PingResult:
         lines = []
         for sequence, answer in enumerate(self.answers, 1):
             unsent = self.unsent.get(sequence)
+            if sequence in self.redirects:
+                lines.append(str(self.redirects[sequence]))
             lines.append(str(answer or f"seq={sequence} " + (f"not sent: {unsent}" if unsent else "no answer")))
         return "\n".join([*lines, f"{len(self.answers)} sent to {self.destination}, {self.received} received"])
 
@@ -71,7 +75,8 @@ async def ping(
 ) -> PingResult:
     """Send `count` echo requests with `size` bytes of data, one each `interval`, and wait `timeout` for the last.
 
-    Times in seconds.  An ICMP error about a request counts as its answer.
+    Times in seconds.  An ICMP error about a request counts as its answer; a redirect does not, because the router
+    has sent the request on.
     """
     destination = IPv4Address(destination)
     result = PingResult(destination, [None] * count)
@@ -95,7 +100,9 @@ async def ping(
                     break
                 received = socket.receive()
                 answer = match(received, destination, identifier, sent) if received else None
-                if answer and result.answers[answer.sequence - 1] is None:
+                if answer and isinstance(answer.message, ICMPRedirect):
+                    result.redirects[answer.sequence] = answer
+                elif answer and result.answers[answer.sequence - 1] is None:
                     result.answers[answer.sequence - 1] = answer
             if sequence < count:
                 await sleep(end - await now())
@@ -107,7 +114,7 @@ async def ping(
 def match(
     received: tuple[float, IPv4Packet], destination: IPv4Address, identifier: int, sent: list[float]
 ) -> Answer | None:
-    """The answer that a packet is to one of our requests, or None.
+    """The answer, or the redirect, that a packet is to one of our requests, or None.
 
     A reply carries our identifier; an error quotes the request that carried it.
     """
@@ -124,7 +131,7 @@ def match(
                 return None
     except WireError:
         return None
-    is_answer = message.type == ECHO_REPLY or message.is_error
+    is_answer = message.type == ECHO_REPLY or (message.is_error and message.type != SOURCE_QUENCH)
     if not is_answer or not isinstance(echo, ICMPEcho) or echo.identifier != identifier:
         return None
     if not 1 <= echo.sequence <= len(sent):

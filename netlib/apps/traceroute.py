@@ -11,12 +11,21 @@ from typing import Literal
 from netlib.host import RAW, Host
 from netlib.wire.address import IPv4Address
 from netlib.wire.errors import WireError
-from netlib.wire.icmp import DESTINATION_UNREACHABLE, ECHO_REPLY, ICMPEcho, ICMPError, ICMPMessage
+from netlib.wire.icmp import (
+    DESTINATION_UNREACHABLE,
+    ECHO_REPLY,
+    REDIRECT,
+    SOURCE_QUENCH,
+    ICMPEcho,
+    ICMPError,
+    ICMPMessage,
+)
 from netlib.wire.ipv4 import ICMP, UDP, IPv4Packet
 from netlib.wire.udp import UDPDatagram
 from netlib.worlds.task import now, readable
 
 FIRST_PORT = 33434  # the port of the first UDP probe; each probe has the next one
+PASSED = {REDIRECT, SOURCE_QUENCH}  # no answers: the router that says so has sent the probe on, and it has one to come
 Method = Literal["udp", "icmp"]
 
 
@@ -128,6 +137,8 @@ def match(
     try:
         message = ICMPMessage.parse(packet.payload)
         if isinstance(message, ICMPError):
+            if message.type in PASSED:
+                return None
             original = message.original
             ours = original.destination == destination and is_probe(original, method, identifier, number)
         else:

@@ -41,10 +41,10 @@ def error(packet: bytes, type: int, code: int, rest: int = 0) -> bytes:
     return message[:2] + internet_checksum(message).to_bytes(2, "big") + message[4:]
 
 
-def may_report(packet: IPv4Packet) -> bool:
+def may_report(packet: IPv4Packet, inside: bool = False) -> bool:
     """Whether an ICMP error may be sent about this packet (RFC 1122 section 3.2.2, RFC 1812 section 4.3.2.7).
 
-    One rule is left to the caller, who knows the link: none about a packet that came as a link-layer broadcast.
+    `inside`: it has never left this host, where a loopback address does define a single host.  One rule is left to the caller, who knows the link: none about a packet that came as a link-layer broadcast.
     """
     source = packet.source
     return not (
@@ -55,7 +55,7 @@ def may_report(packet: IPv4Packet) -> bool:
         or packet.fragment_offset > 0
         # "a datagram whose source address does not define a single host"
         or source == IPv4Address.ANY
-        or source.is_loopback
+        or (source.is_loopback and not inside)
         or source[0] >= 224
         # "an ICMP error message"
         or (packet.protocol == ICMP and not is_query(packet.payload))

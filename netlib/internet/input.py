@@ -4,6 +4,7 @@
     forward   RFC 1812 section 5.2: if it is not for us and we are a router, send it on
     send      RFC 1122 section 3.3.1: which interface, which next hop; cut it to the link's MTU
     report    RFC 1122 section 3.2.2: tell the sender what went wrong
+    obey      RFC 1122 section 3.2.2.2: a router tells us of a better first hop
 
 A machine: packets as bytes and the time in; `outbox` holds what is to be sent by which interface to which next
 hop, `delivered` what is for the layers above.  Bad input is dropped and counted in `dropped`, never raised.
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from netlib.internet.fragments import Reassembler
 from netlib.internet.icmp import RateLimit, may_report
 from netlib.internet.parts import InternetParts, ReassemblerPart, RoutesPart, returned
+from netlib.internet.redirects import REDIRECT_HOST, Redirects, may_obey, may_redirect
 from netlib.internet.routes import Route
 from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network
 from netlib.wire.checksum import internet_checksum
@@ -28,11 +30,14 @@ from netlib.wire.icmp import (
     FRAGMENTATION_NEEDED,
     NET_UNREACHABLE,
     REASSEMBLY_TIME_EXCEEDED,
+    REDIRECT,
     TIME_EXCEEDED,
     TTL_EXCEEDED,
+    ICMPRedirect,
 )
 from netlib.wire.ipv4 import ICMP, IPv4Packet
 
+LOOPBACK = IPv4Address("127.0.0.1")  # who speaks to any address of 127.0.0.0/8, as on Linux
 REASONS = {Truncated: "truncated", Malformed: "malformed", BadChecksum: "bad checksum", FieldOverflow: "too long"}
 
 
@@ -65,6 +70,7 @@ class Internet:
         self.addresses: set[IPv4Address] = set()  # our own
         self.broadcasts = {IPv4Address.BROADCAST}  # and those of our links
         self.routes: RoutesPart = parts.routes()
+        self.redirects = Redirects()  # better first hops for our own packets
         self.reassembler: ReassemblerPart = parts.reassembler()
         self.reports = RateLimit()
         self.identification = random.getrandbits(16)
@@ -113,7 +119,7 @@ class Internet:
         elif self.is_ours(packet.destination, port):
             self.accept(data[: packet.total_length], packet, port, now)
         elif self.forwarding and not self.is_broadcast(packet.destination):
-            self.forward(data[: packet.total_length], packet, now)
+            self.forward(data[: packet.total_length], packet, port, now)
         else:
             self.drop("IPv4 not for us")
 
@@ -136,13 +142,13 @@ class Internet:
                 return
         self.delivered.append((port, packet))
 
-    def forward(self, data: bytes, packet: IPv4Packet, now: float) -> None:
+    def forward(self, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:
         """A packet for somebody else: the steps of RFC 1812 section 5.2.1."""
         # "A router SHOULD NOT forward any packet that has ... a source address on network 0" (5.3.7)
         if packet.source[0] == 0:
             self.drop("IPv4 invalid source")
             return
-        route = self.routes.lookup(packet.destination)
+        route = self.route(packet.destination)
         if route is None:
             self.drop("IPv4 no route")
             self.report(data, packet, DESTINATION_UNREACHABLE, NET_UNREACHABLE, now)
@@ -157,6 +163,8 @@ class Internet:
             self.drop("IPv4 fragmentation needed")
             self.report(data, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, now, rest=mtu)
             return
+        if may_redirect(packet, port, route, self.ports[port].address.network):  # and send it on all the same
+            self.report(data, packet, REDIRECT, REDIRECT_HOST, now, rest=int(route.via or packet.destination))
         sent_on = returned("decrement_ttl", self.parts.decrement_ttl(data), bytes)
         self.transmit(sent_on, route, packet.destination)
 
@@ -170,13 +178,13 @@ class Internet:
             raise SendError(f"EMSGSIZE: {len(packet.payload)} bytes of payload, a packet of 65535 has no room for them")
         if packet.destination.is_loopback or packet.destination in self.addresses:
             if packet.source == IPv4Address.ANY:
-                packet.source = packet.destination
+                packet.source = LOOPBACK if packet.destination.is_loopback else packet.destination
             self.receive(self.sealed(packet.build()), -1, now)
             return
         if packet.destination == IPv4Address.BROADCAST and self.ports:
             route: Route | None = Route(self.ports[0].address.network, None, 0)  # it means the link, not a gateway
         else:
-            route = None if is_martian(packet.destination) else self.routes.lookup(packet.destination)
+            route = None if is_martian(packet.destination) else self.first_hop(packet.destination, now)
         if route is None or packet.destination.is_multicast:
             raise SendError(f"ENETUNREACH: no route to {packet.destination}")
         port = self.ports[route.interface]
@@ -189,6 +197,15 @@ class Internet:
         if len(data) > port.mtu and packet.dont_fragment:
             raise SendError(f"EMSGSIZE: {len(data)} bytes, the link takes {port.mtu} and DF is set")
         self.transmit(self.sealed(data), route, packet.destination)
+
+    def route(self, destination: IPv4Address) -> Route | None:
+        """The route that the routing table has for a destination."""
+        route: Route | None = returned("routes.lookup", self.routes.lookup(destination), Route, NoneType)
+        return route
+
+    def first_hop(self, destination: IPv4Address, now: float) -> Route | None:
+        """The route for a packet of our own: what a redirect has told us goes before the routing table."""
+        return self.redirects.lookup(destination, now) or self.route(destination)
 
     def transmit(self, data: bytes, route: Route, destination: IPv4Address) -> None:
         """Cut a packet to its link's MTU and put it out."""
@@ -215,7 +232,8 @@ class Internet:
 
     def report(self, data: bytes, packet: IPv4Packet, type: int, code: int, now: float, rest: int = 0) -> None:
         """Send an ICMP error about a packet to its sender, where one may be sent."""
-        if self.is_broadcast(packet.destination) or not may_report(packet):
+        # a packet from a link with a loopback address as its source has not come this far
+        if self.is_broadcast(packet.destination) or not may_report(packet, inside=packet.source.is_loopback):
             return
         if not self.reports.allows(now):
             self.drop("ICMP rate limit")
@@ -229,6 +247,23 @@ class Internet:
             self.send(answer, now)
         except SendError:
             self.drop("ICMP error without a route")
+
+    def obey(self, message: ICMPRedirect, sender: IPv4Address, port: int, now: float) -> None:
+        """Obey a redirect that has come from `sender` by the interface `port`, if it is to be believed."""
+        try:
+            original = message.original
+        except WireError as error:
+            self.drop(f"ICMP redirect {reason(error)}")
+            return
+        current = self.first_hop(original.destination, now)
+        if self.forwarding:  # routers have routing protocols for that (RFC 1812 section 5.2.7.2)
+            self.drop("ICMP redirect to a router")
+        elif port < 0 or not may_obey(message, sender, current, port, self.ports[port].address.network):
+            self.drop("ICMP redirect not believed")
+        elif original.source not in self.addresses or message.gateway in self.addresses:
+            self.drop("ICMP redirect not about us")
+        else:
+            self.redirects.learn(original.destination, message.gateway, port, now)
 
     def is_broadcast(self, destination: IPv4Address) -> bool:
         """Whether an address means more than one host, as far as this one can know."""
@@ -255,6 +290,10 @@ class Internet:
                 self.routes.add(Route(network, via, number))
                 return
         raise SendError(f"ENETUNREACH: the next hop {via} is on none of this host's links")
+
+    def remove_route(self, network: IPv4Network) -> None:
+        """Forget the route for exactly this network, if there is one."""
+        self.routes.remove(network)
 
 
 def reason(error: WireError) -> str:

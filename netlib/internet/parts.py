@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from netlib.internet.fragments import Reassembler, fragment
 from netlib.internet.icmp import echo_reply, error
 from netlib.internet.routes import Route, Routes
+from netlib.wire.address import IPv4Network
 from netlib.wire.checksum import internet_checksum, update_checksum
 
 
@@ -43,8 +44,14 @@ class ReassemblerPart(Protocol):
 class RoutesPart(Protocol):
     """Finds the route for a destination."""
 
-    def add(self, route: Route) -> None: ...
-    def lookup(self, destination: bytes) -> Route | None: ...
+    def add(self, route: Route) -> None:
+        """Add a route; one for the same network is replaced."""
+
+    def remove(self, network: IPv4Network) -> None:
+        """Forget the route for exactly this network, if there is one."""
+
+    def lookup(self, destination: bytes) -> Route | None:
+        """The route with the longest prefix that the destination address matches, or None."""
 
 
 def decrement_ttl(packet: bytes) -> bytes:

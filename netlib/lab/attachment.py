@@ -50,16 +50,17 @@ class Attachment(Live):
         self.given_up = []
 
     def _give_up(self) -> list[str]:
-        show = ["ip", "-o", "-4", "addr", "show", "dev", self.where, "to", self.address]
+        family, word, at_once = ("-6", "inet6", " nodad") if ":" in self.address else ("-4", "inet", "")
+        show = ["ip", "-o", family, "addr", "show", "dev", self.where, "to", self.address]
         words = self.node.run(show, check=True).stdout.split()
-        if "inet" not in words:
+        if word not in words:
             return []
-        address = words[words.index("inet") + 1]
-        routes = self.node.run(["ip", "-4", "route", "show", "dev", self.where], check=True).stdout.splitlines()
+        address = words[words.index(word) + 1]
+        routes = self.node.run(["ip", family, "route", "show", "dev", self.where], check=True).stdout.splitlines()
         self.node.run(["ip", "addr", "del", address, "dev", self.where], check=True)
         self._forget()
         routes = [f"route add {route.strip()} dev {self.where}" for route in routes if "proto kernel" not in route]
-        return [f"addr add {address} dev {self.where}", *routes]
+        return [f"addr add {address} dev {self.where}{at_once}", *routes]
 
     def _forget(self) -> None:
         for node in self.node.lab:

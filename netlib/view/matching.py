@@ -15,6 +15,7 @@ from netlib.wire.arp import ARPPacket
 from netlib.wire.ethernet import EthernetFrame
 from netlib.wire.icmp import ICMPEcho, ICMPMessage
 from netlib.wire.ipv4 import IPv4Packet
+from netlib.wire.ipv6 import IPv6Packet
 from netlib.wire.packet import Packet
 from netlib.wire.tcp import FLAGS, TCPSegment
 from netlib.wire.udp import UDPDatagram
@@ -50,6 +51,9 @@ def identity(packet: Packet) -> Identity:
         ip = packet[IPv4Packet]
         fragment = ip.identification, ip.fragment_offset, ip.more_fragments
         return ip.source, ip.destination, ip.protocol, *fragment, ip.payload
+    if IPv6Packet in packet:
+        six = packet[IPv6Packet]
+        return six.source, six.destination, six.next_header, six.flow_label, six.extensions, six.payload
     if ARPPacket in packet:
         return "ARP", packet[ARPPacket].build_header()
     return "frame", packet.data
@@ -59,6 +63,8 @@ def ends(packet: Packet) -> tuple[str, str]:
     """The addresses that a packet goes from and to: IP, the IP addresses in ARP, or else MAC."""
     if IPv4Packet in packet:
         return str(packet[IPv4Packet].source), str(packet[IPv4Packet].destination)
+    if IPv6Packet in packet:
+        return str(packet[IPv6Packet].source), str(packet[IPv6Packet].destination)
     if ARPPacket in packet:
         return str(packet[ARPPacket].sender_ip), str(packet[ARPPacket].target_ip)
     if EthernetFrame in packet:
@@ -70,6 +76,8 @@ def describe(packet: Packet) -> str:
     """A packet in a few words, for an arrow: the columns say already between whom."""
     if ARPPacket in packet:
         return str(packet[ARPPacket])
+    if IPv6Packet in packet and len(packet.layers) > 1 and packet.layers[-1] is not packet[IPv6Packet]:
+        return f"{packet.layers[-1]}, hop limit {packet[IPv6Packet].hop_limit}"
     if IPv4Packet not in packet:
         return packet.summary()
     ip, last = packet[IPv4Packet], packet.layers[-1]
@@ -102,6 +110,7 @@ def journeys(points: Mapping[str, Iterable[tuple[float, Packet]]]) -> list[list[
     for point, capture in points.items():
         for time, packet in capture:
             ttl = packet[IPv4Packet].ttl if IPv4Packet in packet else 0
+            ttl = packet[IPv6Packet].hop_limit if IPv6Packet in packet else ttl
             same[identity(packet)].append(Sighting(time, point, packet, ttl))
     found = [journey for sightings in same.values() for journey in apart(sightings)]
     return sorted(found, key=lambda journey: journey[0].time)

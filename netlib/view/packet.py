@@ -36,7 +36,7 @@ from netlib.view.html import (
 )  # fmt: skip
 from netlib.view.sections import Section, Span
 from netlib.wire.errors import WireError
-from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4
+from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from netlib.wire.header import Header
 from netlib.wire.packet import Packet, decode
 
@@ -96,10 +96,14 @@ def show(
 
 
 def looks_like_ip(data: bytes) -> bool:
-    """Whether these bytes start with an IPv4 header rather than an Ethernet header."""
+    """Whether these bytes start with an IPv4 or IPv6 header rather than an Ethernet header."""
     ethertype = int.from_bytes(data[12:14], "big")
-    framed = ethertype == ETHERTYPE_ARP or (ethertype == ETHERTYPE_IPV4 and data[14:15] and data[14] >> 4 == 4)
-    return not framed and bool(data) and data[0] >> 4 == 4
+    version = {ETHERTYPE_IPV4: 4, ETHERTYPE_IPV6: 6}.get(ethertype)
+    framed = ethertype == ETHERTYPE_ARP or (version and data[14:15] and data[14] >> 4 == version)
+    if framed or not data:
+        return False
+    # an IPv6 header tells its length too, and a MAC address may well begin with a 6
+    return data[0] >> 4 == 4 or (data[0] >> 4 == 6 and len(data) == 40 + int.from_bytes(data[4:6], "big"))
 
 
 def names_of(found: list[Section], highlight: Collection[str | int]) -> frozenset[tuple[str, str]]:

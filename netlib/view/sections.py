@@ -15,17 +15,19 @@ from typing import Any
 
 from netlib.wire.arp import ARPPacket
 from netlib.wire.errors import WireError
-from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, EthernetFrame
+from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetFrame
 from netlib.wire.header import Header
 from netlib.wire.icmp import ICMPError, ICMPMessage, ICMPUnknown
+from netlib.wire.icmpv6 import ICMPv6Error, ICMPv6Message, ICMPv6Unknown
 from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
+from netlib.wire.ipv6 import EXTENSIONS, ICMPV6, NEXT_HEADER_NAMES, IPv6Packet
 from netlib.wire.options import END, NOP
 from netlib.wire.packet import Packet, decode
 from netlib.wire.tcp import TCPSegment
 from netlib.wire.udp import UDPDatagram
 
 LABELS = {"EthernetFrame": "Ethernet", "ARPPacket": "ARP", "IPv4Packet": "IPv4", "UDPDatagram": "UDP",
-          "TCPSegment": "TCP"}  # fmt: skip
+          "TCPSegment": "TCP", "IPv6Packet": "IPv6"}  # fmt: skip
 IN_HEX = {"checksum", "ethertype", "protocol_type", "rest"}
 OPTION_NAMES = {
     IPv4Packet: {7: "record route", 68: "timestamp", 131: "loose source route", 137: "strict source route",
@@ -69,6 +71,8 @@ class Section:
 
 def label_of(kind: type[Header]) -> str:
     """What people call this layer."""
+    if issubclass(kind, ICMPv6Message):
+        return "ICMPv6"
     return "ICMP" if issubclass(kind, ICMPMessage) else LABELS.get(kind.__name__, kind.__name__)
 
 
@@ -135,6 +139,19 @@ def option_spans(kind: type[Header], options: bytes, start: int) -> Iterator[Spa
         at += size
 
 
+def extension_spans(kind: int, data: bytes, start: int) -> Iterator[Span]:
+    """One span for each extension header of IPv6 (RFC 8200 section 4), and for what can't be read."""
+    at = 0
+    while at < len(data):
+        size = 8 if kind == 44 else 8 + 8 * data[at + 1] if at + 1 < len(data) else 0
+        name, following = NEXT_HEADER_NAMES.get(kind, "extension"), data[at]
+        if kind not in EXTENSIONS or not 0 < size <= len(data) - at:
+            name, size = "extension", len(data) - at
+        meaning = f"then {NEXT_HEADER_NAMES.get(following, f'protocol {following}')}"
+        yield Span(name, 8 * (start + at), 8 * size, data[at : at + size].hex(" "), meaning)
+        kind, at = following, at + size
+
+
 def bytes_span(name: str, data: bytes, start: int, stop: int, meaning: str = "") -> Span:
     size = stop - start
     text = "".join(chr(b) if 32 <= b < 127 else "." for b in data[start:stop][:18]) + "…" * (size > 18)
@@ -153,7 +170,11 @@ def of_header(layer: Header, data: bytes, start: int, stop: int, *, quoted: bool
     section = Section("quoted " * quoted + label_of(kind), start, kind, header_spans(layer, start, there), quoted)
     end = min(start + max(layer.header_length, layer.SIZE), stop)
     if end > start + layer.SIZE:
-        section.spans += option_spans(kind, data[start + layer.SIZE : end], start + layer.SIZE)
+        rest = data[start + layer.SIZE : end]
+        if isinstance(layer, IPv6Packet):
+            section.spans += extension_spans(layer.next_header, rest, start + layer.SIZE)
+        else:
+            section.spans += option_spans(kind, rest, start + layer.SIZE)
     if section.stop < min(start + there, end):  # a field that was cut in two
         section.spans.append(bytes_span("cut short", data, section.stop, start + there))
     return section
@@ -163,6 +184,8 @@ def read_anyway(kind: type[Header], data: bytes) -> Header:
     """A header from what there is of it, the rest zero: nothing is checked."""
     if issubclass(kind, ICMPMessage):
         kind = ICMPMessage.of_type.get(data[0], ICMPUnknown) if data else ICMPUnknown
+    if issubclass(kind, ICMPv6Message):
+        kind = ICMPv6Message.of_type.get(data[0], ICMPv6Unknown) if data else ICMPv6Unknown
     return kind.parse_header(data[: kind.SIZE].ljust(kind.SIZE, b"\0"))
 
 
@@ -171,9 +194,12 @@ def inside(layer: Header | None, link: str) -> type[Header] | None:
     if layer is None:
         return {"ip": IPv4Packet, "ethernet": EthernetFrame}.get(link)
     if isinstance(layer, EthernetFrame):
-        return {ETHERTYPE_IPV4: IPv4Packet, ETHERTYPE_ARP: ARPPacket}.get(layer.ethertype)
+        known = {ETHERTYPE_IPV4: IPv4Packet, ETHERTYPE_IPV6: IPv6Packet, ETHERTYPE_ARP: ARPPacket}
+        return known.get(layer.ethertype)
     if isinstance(layer, IPv4Packet) and not layer.is_fragment:
         return {ICMP: ICMPMessage, UDP: UDPDatagram, TCP: TCPSegment}.get(layer.protocol)
+    if isinstance(layer, IPv6Packet) and layer.next_header not in EXTENSIONS:
+        return {ICMPV6: ICMPv6Message, UDP: UDPDatagram, TCP: TCPSegment}.get(layer.next_header)
     return None
 
 
@@ -183,7 +209,9 @@ def rest_of(layer: Header | None, data: bytes, start: int, stop: int, link: str 
     if start >= stop:
         return []
     kind = IPv4Packet if isinstance(layer, ICMPError) else inside(layer, link)
-    quoted = quoted or isinstance(layer, ICMPError)
+    if isinstance(layer, ICMPv6Error) or (link == "ip" and layer is None and data[start] >> 4 == 6):
+        kind = IPv6Packet
+    quoted = quoted or isinstance(layer, ICMPError | ICMPv6Error)
     if kind is None:
         return [leftover("quoted payload" if quoted else "payload", data, start, stop, quoted)]
     header = read_anyway(kind, data[start:stop])
@@ -200,17 +228,19 @@ def rest_of(layer: Header | None, data: bytes, start: int, stop: int, link: str 
         if end < stop:  # RFC 4884: padding and extensions behind the quote
             sections.append(leftover("behind the quote", data, end, stop, True))
         return sections
-    return sections + rest_of(None if isinstance(header, ICMPError) else header, data, section.stop, stop, quoted=True)
+    following = None if isinstance(header, ICMPError | ICMPv6Error) else header
+    return sections + rest_of(following, data, section.stop, stop, quoted=True)
 
 
 def of_layer(layer: Header) -> tuple[bytes, list[Section]]:
     """The bytes of one layer as it stands (nothing is filled in), and their sections.  May raise `FieldOverflow`."""
     layer = copy(layer)
-    data = layer.build_header() + getattr(layer, "options", b"") + layer.payload
+    rest = layer.extensions if isinstance(layer, IPv6Packet) else getattr(layer, "options", b"")
+    data = layer.build_header() + rest + layer.payload
     section = of_header(layer, data, 0, len(data) - len(layer.payload))
     if section.stop < len(data) - len(layer.payload):  # options that the length field does not count
         section.spans.append(bytes_span("options", data, section.stop, len(data) - len(layer.payload)))
-    if isinstance(layer, ICMPError):
+    if isinstance(layer, ICMPError | ICMPv6Error):
         return data, [section, *rest_of(layer, data, section.stop, len(data))]
     if len(data) > section.stop:
         return data, [section, leftover("payload", data, section.stop, len(data))]
@@ -238,13 +268,13 @@ def of_bytes(data: bytes, like: type[Header]) -> list[Section]:
     """The sections of bytes that start with a header of this class."""
     if issubclass(like, EthernetFrame):
         return of_packet(decode(data, "ethernet"))
-    if issubclass(like, IPv4Packet):
+    if issubclass(like, IPv4Packet | IPv6Packet):
         return of_packet(decode(data, "ip"))
     if not data:
         return []
     header = read_anyway(like, data)
     section = of_header(header, data, 0, len(data))
-    if isinstance(header, ICMPError):
+    if isinstance(header, ICMPError | ICMPv6Error):
         return [section, *rest_of(header, data, section.stop, len(data))]
     if section.stop < len(data):
         return [section, leftover("payload", data, section.stop, len(data))]
@@ -253,8 +283,8 @@ def of_bytes(data: bytes, like: type[Header]) -> list[Section]:
 
 def problems_of(data: bytes, like: type[Header]) -> list[WireError]:
     """What is wrong with bytes that should start with a header of this class."""
-    if issubclass(like, EthernetFrame | IPv4Packet):
-        return decode(data, "ip" if issubclass(like, IPv4Packet) else "ethernet").problems
+    if issubclass(like, EthernetFrame | IPv4Packet | IPv6Packet):
+        return decode(data, "ip" if issubclass(like, IPv4Packet | IPv6Packet) else "ethernet").problems
     parse: Any = getattr(like, "parse", like.parse_header)
     try:
         parse(data)

@@ -5,12 +5,16 @@ as its four bytes do, and prints as people write it.  `IPv4Network` is a prefix 
 `IPv4Interface` an address together with the network that it is in.
 
 Text is read strictly: "010.0.0.1" is refused, because some programs take 010 for eight.
+What can be done with many networks, and which are special: netlib/internet/addressing.py.
 """
 
+from collections.abc import Iterator
 from string import hexdigits
 from typing import ClassVar, Self
 
-from netlib.wire.errors import Malformed
+from netlib.wire.errors import FieldOverflow, Malformed
+
+ALL_ONES = 0xFFFFFFFF  # 32 of them
 
 
 class Known(dict[bytes, "Address"]):
@@ -84,6 +88,13 @@ class IPv4Address(Address):
                 raise Malformed(f"{text[:80]!r} is not an IPv4 address: write {int(part)} instead of {part!r}")
         return bytes(map(int, parts))
 
+    @classmethod
+    def from_int(cls, number: int) -> Self:
+        """The address with this number: 0 is 0.0.0.0, 2**32 - 1 is 255.255.255.255; `FieldOverflow` beyond."""
+        if not 0 <= number <= ALL_ONES:
+            raise FieldOverflow(f"{number} is no IPv4 address: they have the numbers from 0 to 2**32 - 1")
+        return cls(number.to_bytes(4, "big"))
+
     def __str__(self) -> str:
         return ".".join(map(str, self))
 
@@ -133,24 +144,65 @@ PREFIX_LENGTHS = {str(length) for length in range(33)}
 
 def split_prefix(text: str) -> tuple[IPv4Address, int]:
     """ "10.0.0.1/24" -> (10.0.0.1, 24)."""
+    if not isinstance(text, str):
+        raise Malformed(f"{text!r:.80} is no text with an address and a prefix length, as 10.0.0.0/24")
     address, slash, length = text.partition("/")
     if not slash or length not in PREFIX_LENGTHS:
         raise Malformed(f"{text[:80]!r} needs a prefix length from 0 to 32, as in 10.0.0.0/24")
     return IPv4Address(address), int(length)
 
 
+def mask_of(prefix: int) -> int:
+    """The number whose first `prefix` bits of 32 are ones: mask_of(24) is 255.255.255.0."""
+    return ALL_ONES << (32 - prefix) & ALL_ONES
+
+
+def prefix_of(mask: str | bytes) -> int:
+    """The prefix length that a mask stands for: 24 for 255.255.255.0; `Malformed` for a mask with holes.
+
+    RFC 950 let the ones lie anywhere; since RFC 4632 they stand together at the left (section 5.1).
+    """
+    address = IPv4Address(mask)
+    number = int(address)
+    prefix = 32 - (number ^ ALL_ONES).bit_length()
+    if number == mask_of(prefix):
+        return prefix
+    if number & (number + 1) == 0:  # ones at the right only
+        netmask = IPv4Address.from_int(number ^ ALL_ONES)
+        raise Malformed(f"{address} is no mask but one turned round (a wildcard): the mask is {netmask}")
+    again = 32 - (number & ALL_ONES >> prefix).bit_length()
+    raise Malformed(f"{address} is a mask with a hole: bit {prefix} is 0 and bit {again} is 1 again, counted from 0")
+
+
 class IPv4Network:
-    """All addresses that share their first `prefix` bits (RFC 4632)."""
+    """All addresses that share their first `prefix` bits (RFC 4632).  Networks sort by address, wider ones first."""
 
     __slots__ = ("address", "bits", "mask", "prefix")
 
     def __init__(self, text: str) -> None:
         self.address, self.prefix = split_prefix(text)
-        self.mask = (0xFFFFFFFF << (32 - self.prefix)) & 0xFFFFFFFF
+        self.mask = mask_of(self.prefix)
         self.bits = int(self.address)
         if self.bits & ~self.mask:
-            network = IPv4Address((self.bits & self.mask).to_bytes(4, "big"))
-            raise Malformed(f"{text!r} has bits set behind its prefix: the network is {network}/{self.prefix}")
+            network = IPv4Network.around(self.bits, self.prefix)
+            raise Malformed(f"{text!r} has bits set behind its prefix: the network is {network}")
+
+    @classmethod
+    def around(cls, address: int | str | bytes, prefix: int) -> Self:
+        """The network with this prefix length that an address (or its number) is in."""
+        if not 0 <= prefix <= 32:
+            raise Malformed(f"a prefix length of {prefix}: it is from 0 to 32")
+        number = address if isinstance(address, int) else int(IPv4Address(address))
+        network = cls.__new__(cls)
+        network.prefix, network.mask = prefix, mask_of(prefix)
+        network.bits = number & network.mask
+        network.address = IPv4Address.from_int(network.bits)
+        return network
+
+    @classmethod
+    def from_mask(cls, address: str, mask: str) -> Self:
+        """From an address and a mask: `from_mask("10.0.0.0", "255.255.255.0")` is 10.0.0.0/24."""
+        return cls(f"{IPv4Address(address)}/{prefix_of(mask)}")
 
     @property
     def netmask(self) -> IPv4Address:
@@ -159,17 +211,79 @@ class IPv4Network:
     @property
     def broadcast(self) -> IPv4Address:
         """The address with all host bits set (RFC 919)."""
-        return IPv4Address((self.bits | ~self.mask & 0xFFFFFFFF).to_bytes(4, "big"))
+        return IPv4Address((self.bits | ~self.mask & ALL_ONES).to_bytes(4, "big"))
 
     def is_broadcast(self, address: bytes) -> bool:
         """Whether `address` means all hosts of this network.  One of two addresses, or of one, has none (RFC 3021)."""
-        return self.prefix < 31 and address == self.broadcast
+        return self.prefix < 31 and int.from_bytes(address, "big") == self.bits | ~self.mask & ALL_ONES
+
+    # ---- what is in it -------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """How many addresses are in it: 256 for a /24."""
+        return 1 << 32 - self.prefix
+
+    @property
+    def first(self) -> IPv4Address:
+        """The lowest address, all host bits 0: it names the network."""
+        return self.address
+
+    @property
+    def last(self) -> IPv4Address:
+        """The highest address, all host bits 1: the broadcast address, where there is one."""
+        return self.broadcast
+
+    @property
+    def usable(self) -> int:
+        """How many hosts can have an address of it: all but the first and the last, 254 for a /24.
+
+        The first would mean the network itself, the last all hosts of it.  A /31 spares neither: its two addresses
+        are the two ends of a link (RFC 3021).  A /32 is one host.
+        """
+        return self.size if self.prefix >= 31 else self.size - 2
+
+    @property
+    def hosts(self) -> Iterator[IPv4Address]:
+        """The addresses that hosts can have, in order.  A /8 has millions: take them one by one."""
+        spared = int(self.prefix < 31)
+        return map(IPv4Address.from_int, range(self.bits + spared, self.bits + self.size - spared))
 
     def __contains__(self, address: bytes) -> bool:
         return int.from_bytes(address, "big") & self.mask == self.bits
 
+    # ---- among other networks ------------------------------------------------------------------------------
+
+    def covers(self, other: "IPv4Network") -> bool:
+        """Whether all of `other` is in this network.  Two networks overlap only if one covers the other."""
+        return self.prefix <= other.prefix and other.bits & self.mask == self.bits
+
+    @property
+    def halves(self) -> tuple[Self, Self]:
+        """The two networks that this one consists of, with one bit more."""
+        longer = self.prefix + 1
+        if longer > 32:
+            raise Malformed(f"{self} is one address: it has no halves")
+        return self.around(self.bits, longer), self.around(self.bits | 1 << 32 - longer, longer)
+
+    @property
+    def parent(self) -> Self:
+        """The network with one bit less, of which this one is a half."""
+        if not self.prefix:
+            raise Malformed("0.0.0.0/0 is everything: nothing is wider")
+        return self.around(self.bits, self.prefix - 1)
+
+    def subnets(self, prefix: int) -> Iterator[Self]:
+        """The networks with this longer prefix that this one consists of, in order."""
+        if not self.prefix <= prefix <= 32:
+            raise Malformed(f"{self} has no subnets of /{prefix}: choose from /{self.prefix} to /32")
+        return (self.around(bits, prefix) for bits in range(self.bits, self.bits + self.size, 1 << 32 - prefix))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, IPv4Network) and (self.bits, self.prefix) == (other.bits, other.prefix)
+
+    def __lt__(self, other: "IPv4Network") -> bool:
+        return (self.bits, self.prefix) < (other.bits, other.prefix)
 
     def __hash__(self) -> int:
         return hash((self.bits, self.prefix))
@@ -188,8 +302,12 @@ class IPv4Interface:
 
     def __init__(self, text: str) -> None:
         self.address, prefix = split_prefix(text)
-        mask = (0xFFFFFFFF << (32 - prefix)) & 0xFFFFFFFF
-        self.network = IPv4Network(f"{IPv4Address((int(self.address) & mask).to_bytes(4, 'big'))}/{prefix}")
+        self.network = IPv4Network.around(self.address, prefix)
+
+    @classmethod
+    def from_mask(cls, address: str, mask: str) -> Self:
+        """From an address and a mask: `from_mask("10.0.0.1", "255.255.255.0")` is 10.0.0.1/24."""
+        return cls(f"{IPv4Address(address)}/{prefix_of(mask)}")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, IPv4Interface) and (self.address, self.network) == (other.address, other.network)

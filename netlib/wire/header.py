@@ -49,6 +49,8 @@ u6 = Annotated[int, Bits(6)]
 u8 = Annotated[int, Bits(8)]
 u13 = Annotated[int, Bits(13)]
 u16 = Annotated[int, Bits(16)]
+u20 = Annotated[int, Bits(20)]
+u29 = Annotated[int, Bits(29)]
 u32 = Annotated[int, Bits(32)]
 
 STRUCT_LETTER = {8: "B", 16: "H", 32: "I", 64: "Q"}

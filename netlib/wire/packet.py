@@ -14,15 +14,17 @@ from typing import Any, Literal, TypeVar
 
 from netlib.wire.arp import ARPPacket
 from netlib.wire.errors import WireError
-from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, EthernetFrame
+from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetFrame
 from netlib.wire.header import Header
 from netlib.wire.icmp import ICMPMessage
+from netlib.wire.icmpv6 import ICMPv6Message
 from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
+from netlib.wire.ipv6 import ICMPV6, IPv6Packet
 from netlib.wire.tcp import TCPSegment
 from netlib.wire.udp import UDPDatagram
 
 Link = Literal["ethernet", "ip"]
-Layer = EthernetFrame | ARPPacket | IPv4Packet | ICMPMessage | UDPDatagram | TCPSegment
+Layer = EthernetFrame | ARPPacket | IPv4Packet | IPv6Packet | ICMPMessage | ICMPv6Message | UDPDatagram | TCPSegment
 L = TypeVar("L", bound=Header)
 
 
@@ -110,10 +112,16 @@ def decode(frame: bytes, link: Link = "ethernet") -> Packet:
                 if len(data) > ARPPacket.SIZE:
                     packet.trailers = {0: data[ARPPacket.SIZE :]}
                 return packet
+            if outer.ethertype == ETHERTYPE_IPV6:
+                read_ipv6(packet, data)
+                return packet
             if outer.ethertype != ETHERTYPE_IPV4:
                 return packet
         elif link != "ip":
             raise ValueError(f"link is {link!r}: 'ethernet' and 'ip' are known")
+        elif data and data[0] >> 4 == 6:
+            read_ipv6(packet, data)
+            return packet
         ip = IPv4Packet.parse(data, problems)
         layers.append(ip)
         there = len(data)
@@ -134,6 +142,31 @@ def decode(frame: bytes, link: Link = "ethernet") -> Packet:
     except WireError as problem:
         problems.append(problem)
     return packet
+
+
+def read_ipv6(packet: Packet, data: bytes) -> None:
+    """Add the layers of an IPv6 packet, up to what can't be read: that raises `WireError`."""
+    layers, problems = packet.layers, packet.problems
+    ip = IPv6Packet.parse(data, problems)
+    layers.append(ip)
+    end = 40 + ip.payload_length
+    there = len(data)
+    if there > end:
+        packet.trailers = {len(layers) - 2: data[end:]}
+    protocol = ip.protocol
+    if ip.is_fragment:
+        return
+    # a checksum over what is not there, or with an address that is not the last, says nothing
+    below = None if there < end or ip.is_routed else ip
+    if protocol == TCP:
+        layers.append(TCPSegment.parse(ip.payload, below, problems))
+    elif protocol == UDP:
+        datagram = UDPDatagram.parse(ip.payload, below, problems)
+        layers.append(datagram)
+        if len(ip.payload) > datagram.length:
+            packet.trailers = {**(packet.trailers or {}), len(layers) - 2: ip.payload[datagram.length :]}
+    elif protocol == ICMPV6:
+        layers.append(ICMPv6Message.parse(ip.payload, below, problems))
 
 
 def stack(*layers: Layer) -> bytes:

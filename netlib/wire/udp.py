@@ -2,7 +2,8 @@
 
 The checksum covers a pseudo header with the addresses too, so a datagram that reaches the wrong host
 is noticed.  Over IPv4 a sender may leave it out, by sending 0; one that comes out as 0 is sent as
-0xFFFF, the other zero of one's complement.
+0xFFFF, the other zero of one's complement.  Over IPv6 there is no leaving it out: no other checksum would guard
+the addresses.
 """
 
 from typing import Protocol, Self
@@ -13,8 +14,10 @@ from netlib.wire.header import Header, header, u16
 
 
 class Below(Protocol):
-    """The packet that carries a datagram or segment: all that is asked of it is its pseudo header."""
+    """The packet that carries a datagram or segment: all that is asked of it is its version and pseudo header."""
 
+    @property
+    def version(self) -> int: ...
     def pseudo_header(self, length: int) -> bytes: ...
 
 
@@ -45,18 +48,24 @@ class UDPDatagram(Header):
         there = len(data)
         if length > there:
             wrong(Truncated(f"UDPDatagram.length (offset 4): says {length} bytes, only {there} are there"), problems)
+        elif below and not datagram.checksummed and below.version == 6:
+            # "IPv6 receivers must discard UDP packets containing a zero checksum" (RFC 8200 section 8.1)
+            wrong(BadChecksum("UDPDatagram.checksum (offset 6): left out, which IPv6 does not allow"), problems)
         elif below and datagram.checksummed and internet_checksum(data[:length], below.pseudo_header(length)):
             wrong(BadChecksum(f"UDPDatagram.checksum (offset 6): {datagram.checksum:#06x} does not match"), problems)
         return datagram
 
     def build(self, below: Below | None = None) -> bytes:
-        """The bytes of this datagram in the packet `below`; sets `length` and `checksum` first."""
+        """The bytes of this datagram in the packet `below`; sets `length` and `checksum` first.
+
+        Over IPv6 it has a checksum whatever `checksummed` says.
+        """
         self.length = 8 + len(self.payload)
         if self.length > 0xFFFF:
             raise FieldOverflow(f"UDPDatagram.length (offset 4): {self.length} bytes, a datagram has 65535 at most")
         self.checksum = 0
         data = self.build_header() + self.payload
-        if not self.checksummed:
+        if not self.checksummed and not (below and below.version == 6):
             return data
         # "If the computed checksum is zero, it is transmitted as all ones" (RFC 768)
         self.checksum = internet_checksum(data, below.pseudo_header(self.length) if below else b"") or 0xFFFF

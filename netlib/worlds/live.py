@@ -156,6 +156,7 @@ class Task:
         self.future: Future[Any] = Future()
         self.request: Request | None = None
         self.expires: float | None = None
+        self.started = threading.Event()  # has gone on until it waits for something, or ended
 
 
 class Live:
@@ -231,6 +232,21 @@ class Live:
             wait([task.future], timeout=0.2)
         result: T = task.future.result()
         return result
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Start an application that goes on beside the others, such as a server, until it or the host ends.
+
+        It has begun to wait for something when this returns; raises what it has raised by then.
+        """
+        task = Task(coroutine)
+        self.submitted.put(task)
+        if self.thread.ident and not self.stopping.is_set():
+            os.write(self.wake_write, b"x")
+        while self.thread.is_alive() and threading.current_thread() is not self.thread and not task.started.wait(0.2):
+            pass
+        if task.future.done() and (raised := task.future.exception()):
+            raise raised
+        task.future.add_done_callback(lambda done: self.complain(error) if (error := done.exception()) else None)
 
     def trouble(self) -> str:
         """One line for each thing that went wrong in a part: where in which file, and what."""
@@ -367,6 +383,7 @@ class Live:
         task.request = None
         try:
             self.working = time.monotonic(), time.thread_time()
+            self.host.now = time.monotonic()
             task.request = proceed(task.coroutine, answer)
             self.working = None
             timeout = task.request.timeout
@@ -382,6 +399,7 @@ class Live:
             task.future.set_exception(error)
         finally:
             self.working = None
+            task.started.set()
 
 
 class BrokenOff(BaseException):

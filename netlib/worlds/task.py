@@ -10,7 +10,7 @@ Each `await` hands one request to the world that runs the coroutine, which answe
 There is no event loop here, so this does not meddle with the one that Jupyter already runs.
 """
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,35 @@ class Readable(Protocol):
 
     @property
     def readable(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Readable as soon as one of several sockets is: `await readable(AnyOf([one, another]), timeout)`."""
+
+    sockets: Sequence[Readable]
+
+    @property
+    def readable(self) -> bool:
+        return any(socket.readable for socket in self.sockets)
+
+
+class Writable(Protocol):
+    """Anything that can tell whether it takes something to send."""
+
+    @property
+    def writable(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class ReadyToSend:
+    """A socket that is waited for because there is something to send: readable when the socket is writable."""
+
+    socket: Writable
+
+    @property
+    def readable(self) -> bool:
+        return self.socket.writable
 
 
 @dataclass(frozen=True)
@@ -62,3 +91,8 @@ async def readable(socket: Readable, timeout: float | None = None) -> bool:
     """Wait until `socket` has something to receive; False if `timeout` seconds pass first."""
     answer: bool = await Request(socket, timeout)
     return answer
+
+
+async def writable(socket: Writable, timeout: float | None = None) -> bool:
+    """Wait until `socket` takes something to send; False if `timeout` seconds pass first."""
+    return await readable(ReadyToSend(socket), timeout)

@@ -1,7 +1,7 @@
 """ping in the simulated world: replies, loss, silence, and errors that count as answers."""
 
 import pytest
-from worlds.networks import chain, pair
+from worlds.networks import chain, detour, pair
 
 from netlib.apps.ping import ping
 from netlib.host import Parts
@@ -138,3 +138,25 @@ def test_the_socket_is_closed_also_when_it_goes_wrong() -> None:
     with pytest.raises(ValueError):
         sim.run(ping(a, "10.0.0.300", count=1))
     assert a.sockets == []
+
+
+def test_a_redirect_is_no_answer_and_no_loss() -> None:
+    sim, host, first, _, _, links = detour()
+    capture = sim.capture(links[1])  # between the switch and the first router
+    result = sim.run(ping(host, "10.0.9.1", count=3, interval=0.5))
+    assert (result.received, list(result.redirects)) == (3, [1])
+    assert str(result).splitlines()[0] == "from 10.0.0.2: seq=1 redirect for the host: 10.0.0.3 is nearer"
+    asked = [packet[ICMPEcho].sequence for _, packet in capture if ICMPEcho in packet and packet[ICMPEcho].type]
+    assert asked == [1, 1]  # in and out again; the others never came by here
+    assert host.internet.redirects.table and not first.internet.redirects.table
+
+
+def test_a_better_router_that_falls_silent_is_forgotten() -> None:
+    sim, host, _, _, _, links = detour()
+    assert sim.run(ping(host, "10.0.9.1", count=2)).received == 2
+    links[2].loss = 1.0
+    lost = sim.run(ping(host, "10.0.9.1", count=100, interval=1.0))
+    assert lost.received == 0 and "host unreachable" in str(lost)
+    assert lost.redirects  # it went back to the first router, which told it again
+    links[2].loss = 0.0
+    assert sim.run(ping(host, "10.0.9.1", count=2)).received == 2

@@ -1,7 +1,7 @@
 """traceroute in the simulated world: the path, with loss, silence and walls on it."""
 
 import pytest
-from worlds.networks import chain
+from worlds.networks import chain, detour
 
 from netlib.apps.traceroute import Method, traceroute
 from netlib.host import Parts, SendError
@@ -105,3 +105,12 @@ def test_answers_that_come_too_late_are_not_given_to_the_next_probe() -> None:
     assert [reply is not None for reply in result.hops[0]] == [False, True, True]  # ARP first
     assert all(0.79 < reply.rtt < 0.81 for reply in result.hops[0][1:])
     assert result.path[1:] == [None, None]  # 1.6 s away, and 1.0 s of patience
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_redirect_is_no_answer(method: Method) -> None:
+    sim, host, _, _, _, _ = detour()
+    result = sim.run(traceroute(host, "10.0.9.1", method=method, probes=2))
+    hops = [[str(reply and reply.address) for reply in hop] for hop in result.hops]
+    # what the second router is asked by the detour, it is asked directly the next time: that is a hop less
+    assert hops == [["10.0.0.2", "10.0.0.2"], ["10.0.0.3", "10.0.9.1"]] and result.reached

@@ -440,6 +440,15 @@ def test_what_a_host_sends_to_itself_stays_inside(destination: str) -> None:
     assert socket.receive() is None
 
 
+def test_all_of_127_is_this_host_and_127_0_0_1_is_who_speaks_to_it() -> None:
+    machine = Machine()
+    socket = machine.host.socket(RAW, ICMP)
+    one, five = IPv4Address("127.0.0.1"), IPv4Address("127.0.0.5")
+    socket.send(IPv4Packet(destination=five, payload=ICMPEcho().build()), 1.0)
+    received = [socket.receive(), socket.receive()]
+    assert [(packet.source, packet.destination) for _, packet in received] == [(one, five), (five, one)]
+
+
 def test_a_next_hop_has_to_be_on_a_link() -> None:
     with pytest.raises(SendError, match=r"next hop 10\.7\.0\.1 is on none"):
         Machine().host.add_route("10.8.0.0/16", via="10.7.0.1")

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from random import Random
 
@@ -10,7 +10,10 @@ import pytest
 
 from netlib.apps.ping import ping
 from netlib.apps.traceroute import Method, traceroute
-from netlib.host import Host
+from netlib.host import Host, Parts
+from netlib.internet.parts import RoutesPart
+from netlib.internet.routes import Routes
+from netlib.internet.trie import Trie
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.worlds.live import Live, PacketDevice, Tap, Tun
 
@@ -150,7 +153,8 @@ def test_our_traceroute_finds_the_routers_of_a_chain_in_order(kernels: list[Kern
         assert not beyond.reached and str(beyond.path[0]) == "10.0.0.2"
 
 
-def test_a_router_of_ours_between_two_kernels(kernels: list[Kernel]) -> None:
+@pytest.mark.parametrize("routes", [Routes, Trie])
+def test_a_router_of_ours_between_two_kernels(kernels: list[Kernel], routes: Callable[[], RoutesPart]) -> None:
     """The kernels ping and trace through netlib, which answers as a router: TTL, MTU, no route."""
     left, right = Kernel(), Kernel()
     kernels += [left, right]
@@ -159,7 +163,7 @@ def test_a_router_of_ours_between_two_kernels(kernels: list[Kernel]) -> None:
     left.ip("route add default via 10.0.1.1")
     right.ip("route add default via 10.0.2.1", "link set eth1 mtu 1000")
     ip("link set v1 mtu 1000")
-    router = Host("r", Random(1), forwarding=True)
+    router = Host("r", Random(1), Parts(routes=routes), forwarding=True)
     one = router.attach("10.0.1.1/24", MAC)
     two = router.attach("10.0.2.1/24", MACAddress("02:00:00:00:00:bb"), mtu=1000)
     devices = {one: PacketDevice(packet_socket("v0")), two: PacketDevice(packet_socket("v1"))}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import netlib
 from netlib.wire.address import Address, IPv4Address, IPv4Interface, IPv4Network, Known, MACAddress
-from netlib.wire.errors import Malformed
+from netlib.wire.errors import FieldOverflow, Malformed
 
 from .packets import ipv4_addresses, mac_addresses, many
 
@@ -154,3 +154,122 @@ def test_a_prefix_length_is_a_number_from_0_to_32(text: str) -> None:
     for kind in (IPv4Network, IPv4Interface):
         with pytest.raises(Malformed, match=r"needs a prefix length from 0 to 32, as in 10\.0\.0\.0/24"):
             kind(text)
+
+
+# ---- masks, and what is in a network ---------------------------------------------------------------------------
+
+MASKS = {
+    "255.0.255.0": "255.0.255.0 is a mask with a hole: bit 8 is 0 and bit 16 is 1 again",
+    "255.255.255.1": "255.255.255.1 is a mask with a hole: bit 24 is 0 and bit 31 is 1 again",
+    "0.255.0.0": "0.255.0.0 is a mask with a hole: bit 0 is 0 and bit 8 is 1 again",
+    "0.0.0.255": r"0.0.0.255 is no mask but one turned round \(a wildcard\): the mask is 255.255.255.0",
+    "127.255.255.255": r"turned round \(a wildcard\): the mask is 128.0.0.0",
+    "255.255.255.256": "'256' is not a number from 0 to 255",
+    "255.255.0255.0": "'0255' is not a number from 0 to 255",
+    "255.255.00.0": "write 0 instead of '00'",
+    "24": "is not an IPv4 address",
+    "": "is not an IPv4 address",
+}
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_a_mask_with_a_hole_is_refused_in_one_line(mask: str) -> None:
+    for kind in (IPv4Network, IPv4Interface):
+        with pytest.raises(Malformed, match=MASKS[mask]) as caught:
+            kind.from_mask("10.0.0.0", mask)
+        assert "\n" not in str(caught.value)
+
+
+def test_every_mask_gives_its_prefix() -> None:
+    masks = {str(IPv4Address.from_int(2**32 - 2**host_bits)): 32 - host_bits for host_bits in range(33)}
+    assert masks["0.0.0.0"] == 0 and masks["255.255.255.255"] == 32 and masks["255.255.240.0"] == 20
+    for mask, prefix in masks.items():
+        network = IPv4Network.from_mask("0.0.0.0", mask)
+        assert (network.prefix, str(network.netmask)) == (prefix, mask)
+        assert IPv4Interface.from_mask("10.1.2.3", mask) == IPv4Interface(f"10.1.2.3/{prefix}")
+    with pytest.raises(Malformed, match=r"has bits set behind its prefix: the network is 10\.0\.0\.0/24"):
+        IPv4Network.from_mask("10.0.0.1", "255.255.255.0")
+
+
+@many
+@given(st.integers(0, 2**32 - 1))
+def test_no_number_but_33_is_a_mask(number: int) -> None:
+    mask = IPv4Address.from_int(number)
+    if "01" in f"{number:032b}":
+        with pytest.raises(Malformed, match=r"is a mask with a hole|is no mask but one turned round"):
+            IPv4Network.from_mask("0.0.0.0", str(mask))
+    else:
+        assert IPv4Network.from_mask("0.0.0.0", str(mask)).netmask == mask
+
+
+BAD_NETWORKS = {
+    "1.2.3.4/33": "'1.2.3.4/33' needs a prefix length from 0 to 32",
+    "010.1.1.1/8": "write 10 instead of '010'",
+    "1.2.3/24": "'1.2.3' is not an IPv4 address: four numbers with dots between them",
+    "10.0.0.0/255.0.0.0": "needs a prefix length from 0 to 32",
+    "1.2.3.4/24\n": "needs a prefix length",
+}
+
+
+@pytest.mark.parametrize("text", BAD_NETWORKS)
+def test_a_wrong_network_gets_one_line(text: str) -> None:
+    for kind in (IPv4Network, IPv4Interface):
+        with pytest.raises(Malformed, match=BAD_NETWORKS[text]) as caught:
+            kind(text)
+        assert "\n" not in str(caught.value)
+    for value in (None, 8, b"10.0.0.0/8", ["10.0.0.0/8"]):
+        with pytest.raises(Malformed, match="is no text with an address and a prefix length"):
+            IPv4Network(value)  # type: ignore[arg-type]
+
+
+SIZES = {
+    "10.0.0.0/24": (256, 254, "10.0.0.1", "10.0.0.254", "10.0.0.255"),
+    "10.0.0.4/30": (4, 2, "10.0.0.5", "10.0.0.6", "10.0.0.7"),
+    "10.0.0.6/31": (2, 2, "10.0.0.6", "10.0.0.7", "10.0.0.7"),  # RFC 3021
+    "10.0.0.7/32": (1, 1, "10.0.0.7", "10.0.0.7", "10.0.0.7"),
+}
+
+
+@pytest.mark.parametrize("text", SIZES)
+def test_what_is_in_a_network(text: str) -> None:
+    network = IPv4Network(text)
+    hosts = list(network.hosts)
+    assert (network.size, network.usable, str(hosts[0]), str(hosts[-1]), str(network.last)) == SIZES[text]
+    assert len(hosts) == network.usable and network.first == network.address
+    assert hosts == [IPv4Address(host.packed) for host in ipaddress.IPv4Network(text).hosts()]
+
+
+def test_everything_is_a_network_too() -> None:
+    everything = IPv4Network("0.0.0.0/0")
+    assert (everything.size, everything.usable) == (2**32, 2**32 - 2)
+    assert str(next(iter(everything.hosts))) == "0.0.0.1"  # not all of them are made
+    assert str(next(iter(everything.subnets(32)))) == "0.0.0.0/32"
+    with pytest.raises(Malformed, match="nothing is wider"):
+        _ = everything.parent
+    with pytest.raises(Malformed, match=r"10\.0\.0\.1/32 is one address: it has no halves"):
+        _ = IPv4Network("10.0.0.1/32").halves
+    for prefix in (7, 33):
+        with pytest.raises(Malformed, match=rf"10\.0\.0\.0/8 has no subnets of /{prefix}: choose from /8 to /32"):
+            IPv4Network("10.0.0.0/8").subnets(prefix)
+    with pytest.raises(Malformed, match="a prefix length of 33"):
+        IPv4Network.around("10.0.0.1", 33)
+    for number in (-1, 2**32):
+        with pytest.raises(FieldOverflow, match=f"{number} is no IPv4 address"):
+            IPv4Address.from_int(number)
+
+
+@many
+@given(ipv4_addresses, st.integers(0, 32), ipv4_addresses, st.integers(0, 32))
+def test_networks_among_each_other(one: IPv4Address, prefix: int, two: IPv4Address, other_prefix: int) -> None:
+    ours, other = IPv4Network.around(one, prefix), IPv4Network.around(two, other_prefix)
+    theirs, their_other = ipaddress.IPv4Network(str(ours)), ipaddress.IPv4Network(str(other))
+    assert ours == IPv4Network(str(ours)) and ours.netmask == IPv4Network(str(ours)).netmask
+    assert ours.covers(other) == their_other.subnet_of(theirs)
+    assert ours.covers(IPv4Network.around(one, 32)) and ours.covers(ours)
+    assert (ours < other) == (theirs < their_other)
+    assert (ours.size, str(ours.first), str(ours.last)) == (theirs.num_addresses, str(theirs[0]), str(theirs[-1]))
+    if prefix:
+        assert str(ours.parent) == str(theirs.supernet()) and ours in ours.parent.halves
+    if prefix < 32:
+        assert [str(half) for half in ours.halves] == [str(half) for half in theirs.subnets()]
+        assert list(ours.subnets(prefix)) == [ours] and tuple(ours.subnets(prefix + 1)) == ours.halves

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from netlib.host import Host
+from netlib.host import Host, Parts
 from netlib.worlds.simulation import Link, Simulation
 
 
@@ -27,3 +27,23 @@ def chain(routers: int = 3, seed: int = 1, **options: object) -> tuple[Simulatio
             elif i < at - 1:
                 host.add_route(f"10.0.{i}.0/24", via=f"10.0.{at - 1}.1")
     return sim, path[0], path[1:-1], path[-1], links
+
+
+def detour(seed: int = 1, parts: Parts | None = None) -> tuple[Simulation, Host, Host, Host, Host, list[Link]]:
+    """A host whose only router is not the nearest one: near and far router are on its own link.
+
+        host 10.0.0.1 --- switch --- first 10.0.0.2, the default router
+                              `----- better 10.0.0.3 --- target 10.0.9.1
+
+    The links are those of the host, the first and the better router.
+    """
+    sim = Simulation(seed)
+    host, first, better, target = sim.host("host", parts), sim.router("first"), sim.router("better"), sim.host("target")
+    switch = sim.switch("switch")
+    machines = (host, first, better)
+    links = [sim.link((machine, f"10.0.0.{i}/24"), switch) for i, machine in enumerate(machines, 1)]
+    sim.link((better, "10.0.9.3/24"), (target, "10.0.9.1/24"))
+    host.add_route("0.0.0.0/0", via="10.0.0.2")
+    first.add_route("10.0.9.0/24", via="10.0.0.3")
+    target.add_route("0.0.0.0/0", via="10.0.9.3")
+    return sim, host, first, better, target, links

@@ -1,0 +1,1 @@
+"""Transport: from host to host becomes from program to program."""
