@@ -44,7 +44,8 @@ def error(packet: bytes, type: int, code: int, rest: int = 0) -> bytes:
 def may_report(packet: IPv4Packet, inside: bool = False) -> bool:
     """Whether an ICMP error may be sent about this packet (RFC 1122 section 3.2.2, RFC 1812 section 4.3.2.7).
 
-    `inside`: it has never left this host, where a loopback address does define a single host.  One rule is left to the caller, who knows the link: none about a packet that came as a link-layer broadcast.
+    `inside`: it has never left this host, where a loopback address does define a single host.  One rule is left to the
+    caller, who knows the link: none about a packet that came as a link-layer broadcast.
     """
     source = packet.source
     return not (
