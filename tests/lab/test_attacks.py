@@ -22,6 +22,7 @@ from netlib.lab.agent.channel import pair, receive, send
 from netlib.lab.docker import session as docker_session
 from netlib.lab.docker.owner import read_owner
 from netlib.lab.errors import LabError
+from netlib.lab.netns.launcher import PROCESSES
 from netlib.lab.node import Node
 from netlib.lab.replay.recording import read_recording
 from netlib.lab.session import Connection
@@ -197,7 +198,7 @@ def test_the_processes_of_a_lab_are_limited_together(node: Node) -> None:
             output = running[-1].stdout
             assert output
             counts.append(int(output.readline() or 0))
-    assert 700 < sum(counts) < 1024 + 256 * len(lab)
+    assert 700 < sum(counts) < PROCESSES
 
 
 def test_a_lab_cannot_move_about_in_its_users_control_groups(node: Node) -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,7 +34,7 @@ capture = lab.capture("r1:eth1")
 child = os.fork()
 if child == 0:
     time.sleep(4802)
-print(child, flush=True)
+print(child, lab._session.pid, flush=True)
 sys.stdin.readline()
 """
 
@@ -50,10 +51,8 @@ class Notebook:
         )
         assert self.process.stdout and self.process.stderr
         line = self.process.stdout.readline()
-        self.child = int(line or self.process.stderr.read())
-        below = children(self.process.pid)
-        self.launcher = next(pid for pid in below if Path(f"/proc/{pid}/comm").read_text() == "lab-launcher\n")
-        self.forkserver = next(pid for pid in below if pid != self.child and self.launcher in children(pid))
+        self.child, self.launcher = map(int, (line or self.process.stderr.read()).split())
+        self.forkserver = next(pid for pid in children(self.process.pid) if self.launcher in children(pid))
         self.footprint = Footprint(self.launcher)
         assert self.process.stdin
         self.process.stdin.write("go on\n")
@@ -146,6 +145,34 @@ def test_labs_go_on_without_the_process_that_started_them(start: Callable[..., N
     assert notebook.process.stdout.readline() == "h1\n"
 
 
+def test_a_lab_starts_when_what_was_made_ahead_is_dead(start: Callable[..., Notebook]) -> None:
+    """After a start, the next lab's first processes are there already: they are not the only way."""
+    code = """
+import subprocess
+from netlib.lab.netns.forkserver import forkserver
+def ahead():
+    below = subprocess.run(["pgrep", "--parent", str(forkserver()._process.pid)], capture_output=True, text=True)
+    return {int(pid) for pid in below.stdout.split()} - {lab._session.pid}
+def name():
+    with Lab("06-icmp") as other:
+        return other["h1"].run("hostname").stdout.strip(), other._session.pid
+(first,) = ahead()
+one, pid = name()
+assert pid == first, "what was made ahead is used"
+time.sleep(0.2)
+(second,) = ahead()
+os.kill(second, signal.SIGKILL)
+two, pid = name()
+assert pid != second
+print(one, two, flush=True)
+time.sleep(4803)
+"""
+    notebook = start(code)
+    assert notebook.process.stdout and notebook.process.stderr
+    line = notebook.process.stdout.readline()
+    assert line == "h1 h1\n", notebook.process.stderr.read()
+
+
 def test_an_exception_in_the_with_block_ends_the_lab(labs_work: None) -> None:
     with pytest.raises(ZeroDivisionError), Lab("06-icmp") as lab:
         assert lab._session
@@ -171,9 +198,9 @@ def test_a_lab_that_fails_to_start_leaves_nothing(labs_work: None, write: Callab
     assert not [pid for pid in pids() if b"sleep\x004804" in _command_line(pid)]
 
 
-def below() -> set[int]:
-    """This process's descendants, but for the one that is ready to become a lab, which is another after each start."""
-    return {pid for pid in children(os.getpid()) if _command_name(pid) != "lab-forkserver"}
+def below() -> Counter[str]:
+    """The names of this process's descendants; the ones that are ready to become a lab are others after each start."""
+    return Counter(_command_name(pid) for pid in children(os.getpid()) if not is_zombie(pid))
 
 
 def test_a_lab_that_lost_its_supervisor_says_so(labs_work: None) -> None:
@@ -211,9 +238,7 @@ def test_nothing_is_left_when_a_notebooks_kernel_is_restarted(labs_work: None, n
             "lab['h1'].sh('setsid sleep 4806 >/dev/null 2>&1 &')\ncapture = lab.capture('h1:eth1')",
             timeout=60,
         )
-        kernel = manager.provisioner.pid
-        launcher = next(pid for pid in children(kernel) if Path(f"/proc/{pid}/comm").read_text() == "lab-launcher\n")
-        footprint = Footprint(launcher)
+        footprint = Footprint(manager.provisioner.pid)
         assert len(footprint.inhabitants()) >= 8
         manager.restart_kernel(now=now)
         assert eventually(lambda: not footprint.left()), footprint.left()

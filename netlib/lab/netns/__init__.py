@@ -1,6 +1,8 @@
 """The `netns` engine: each node is a set of Linux namespaces on this machine's own kernel.
 
     notebook -- Session (session.py)
+       |
+    fork server (forkserver.py)   a clean Python that has all loaded; it makes the three below ahead of time
        |  socketpair, pidfd
     launcher (launcher.py)    user namespace 1: makes the whole file system read-only, then stays as its parent
        |

@@ -41,7 +41,7 @@ SIZE = "size=64m"  # bytes a node may keep in each of its folders
 
 def seal(binds: Sequence[int]) -> None:
     """Make the whole file system read-only, with `binds` (open descriptors) staged in it."""
-    sockets = _listeners()
+    sockets = listeners()
     _cover_devices()
     for place, mode in SCRATCH.items():
         if os.path.isdir(place) and place != "/root":
@@ -62,7 +62,7 @@ def seal(binds: Sequence[int]) -> None:
             continue
 
 
-def _listeners() -> list[str]:
+def listeners() -> list[str]:
     """The unix sockets that this machine's programs listen on: one may connect to a socket on a read-only mount, and
     an ordinary user's may be there for the asking: a Docker's, an ssh-agent's."""
     try:

@@ -1,7 +1,7 @@
 """A process that is ready to become a lab.
 
 To start Python and load what a lab's processes need takes longer than to make the lab: 50 ms of 80. So a notebook keeps
-one such process, in which that is done, and each lab is a fork of it. (A fork of the notebook itself would carry the
+one such process, in which that is done, and each lab is a fork of it, made ahead of time where it can be (launcher.py). (A fork of the notebook itself would carry the
 notebook's memory, threads and open files into the lab.) It is started when the first lab is described, so that it gets
 ready while the topology is read, and ends with the notebook, however that ends.
 """
@@ -50,10 +50,13 @@ class ForkServer:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def launch(self, control: int, description: int) -> tuple[int, int]:
-        """A launcher that talks on `control` and reads its lab from `description`: (its process id, its pidfd)."""
+    def launch(self, control: int, description: int, binds: bool) -> tuple[int, int]:
+        """A launcher that talks on `control` and reads its lab from `description`: (its process id, its pidfd).
+
+        `binds`: whether the lab has files of its own to show to its nodes.
+        """
         with self._lock:
-            send(self._socket, {}, [control, description])
+            send(self._socket, {"binds": binds}, [control, description])
             answer, fds = receive(self._socket)
         if answer is None or not fds:
             raise ConnectionResetError("the process that starts labs has ended")

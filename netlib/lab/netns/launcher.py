@@ -20,6 +20,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from netlib.lab.agent.channel import pair, receive, send
@@ -45,9 +46,11 @@ from netlib.lab.agent.system import (
     unshare,
 )
 from netlib.lab.netns import supervisor
-from netlib.lab.netns.filesystem import seal
+from netlib.lab.netns.filesystem import listeners, seal
+from netlib.lab.netns.ids import map_ids
 
-PROCESSES = (1024, 256)  # the most that a lab may have: so many, and so many more for each node
+PROCESSES = 2048  # the most that a lab may have, all nodes together
+READY_TIMEOUT = 5.0  # seconds
 
 
 def serve() -> NoReturn:
@@ -61,68 +64,120 @@ def serve() -> NoReturn:
     poll = select.poll()
     poll.register(requests, select.POLLIN)
     poll.register(notebook, select.POLLIN)  # a pidfd is readable when its process has ended
-    child, orders = _fork_ahead(requests, notebook)
+    ahead = Ahead(requests, notebook)
     while True:
         if notebook in dict(poll.poll()):
             os._exit(0)
         message, fds = receive(requests)
         if message is None:
             os._exit(0)
-        try:
-            watch = os.pidfd_open(child)
-            send(orders, {}, fds)
-        except OSError:  # somebody has killed it while it waited
-            child, orders = _fork_ahead(requests, notebook)
-            watch = os.pidfd_open(child)
-            send(orders, {}, fds)
+        child = 0 if message["binds"] else ahead.take(fds)
+        if not child:
+            child = os.fork()
+            if child == 0:
+                _detach(requests, ahead.orders)
+                _launch_now(socket.socket(fileno=fds[0]), notebook, _read(fds[1]))
+        watch = os.pidfd_open(child)
         send(requests, {"pid": child}, [watch])
         for fd in (watch, *fds):
             os.close(fd)
-        orders.close()
-        child, orders = _fork_ahead(requests, notebook)
+        ahead.orders.close()  # used, or of no use: it ends
+        ahead = Ahead(requests, notebook)
 
 
-def _fork_ahead(requests: socket.socket, notebook: int) -> tuple[int, socket.socket]:
-    """A launcher that waits for its lab, and where to tell it: so that a start has not to wait for the fork."""
-    ours, theirs = pair()
-    child = os.fork()
-    if child == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        requests.close()
-        ours.close()
-        os.setsid()
-        _launch(theirs, notebook)
-    theirs.close()
-    return child, ours
+class Ahead:
+    """A lab without nodes, made before it is asked for, so that a start need not wait for its namespaces.
+
+    It can become any lab without `binds`, which have to be in place before the file system is sealed, as long as this
+    machine's mounts are the same, and no program listens on a unix socket that was not covered then.
+    """
+
+    def __init__(self, requests: socket.socket, notebook: int):
+        self.surroundings = _surroundings()
+        self.orders, theirs = pair()
+        self.orders.settimeout(READY_TIMEOUT)
+        self.child = os.fork()
+        if self.child == 0:
+            _detach(requests, self.orders)
+            _launch(theirs, notebook, [], lambda: _wait(theirs, notebook))
+        theirs.close()
+        self.ready = False
+        with contextlib.suppress(OSError, ValueError):  # it will not be ready, and the next start says why
+            if self._hear() == "user namespace":
+                send(self.orders, {"ids": map_ids(self.child)})
+                self.ready = True
+
+    def take(self, fds: list[int]) -> int:
+        """Let it become the lab of these descriptors (control socket, description); 0 if it cannot."""
+        if not self.ready or _surroundings() != self.surroundings:
+            return 0
+        try:
+            if self._hear() != "ready":
+                return 0
+            send(self.orders, {}, fds)
+        except OSError:
+            return 0
+        return self.child
+
+    def _hear(self) -> object:
+        message, _ = receive(self.orders)
+        return message and message["event"]
 
 
-def _launch(orders: socket.socket, notebook: int) -> NoReturn:
-    uid, gid = os.getuid(), os.getgid()
-    refused = None
-    try:
-        unshare(CLONE_NEWUSER)
-    except OSError as error:
-        refused = error
+def _surroundings() -> tuple[list[str], bytes]:
+    """What `seal` has looked at: the sockets to cover, and what is mounted."""
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        return listeners(), mounts.read()
+
+
+def _detach(*theirs: socket.socket) -> None:
+    """In a fork of the fork server: keep nothing of it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for each in theirs:
+        each.close()
+    os.setsid()
+
+
+def _launch_now(control: socket.socket, notebook: int, description: dict[str, Any]) -> NoReturn:
+    _launch(control, notebook, description["binds"], lambda: supervisor.run(control, notebook, description))
+
+
+def _wait(orders: socket.socket, notebook: int) -> NoReturn:
+    """In the first process of a lab that was made ahead: become the lab that is asked for."""
+    send(orders, {"event": "ready"})
+    poll = select.poll()
+    poll.register(orders, select.POLLIN)
+    poll.register(notebook, select.POLLIN)
+    if notebook in dict(poll.poll()):
+        os._exit(0)
     message, fds = receive(orders)
     if message is None:
         os._exit(0)
     orders.close()
-    control, lab = socket.socket(fileno=fds[0]), fds[1]
+    supervisor.run(socket.socket(fileno=fds[0]), notebook, _read(fds[1]))
+
+
+def _read(lab: int) -> dict[str, Any]:
+    with os.fdopen(lab, "rb") as file:
+        description: dict[str, Any] = json.load(file)
+    return description
+
+
+def _launch(control: socket.socket, notebook: int, paths: list[str], supervise: Callable[[], NoReturn]) -> NoReturn:
+    """Make the lab's namespaces, `supervise` in the first process there, and end with it. `control` maps the ids and
+    hears of failures."""
     set_process_name("lab-launcher")
-    step = "start"
+    step = "user namespace"
     try:
-        with os.fdopen(lab, "rb") as file:
-            description: dict[str, Any] = json.load(file)
-        step = "user namespace"
-        if refused:
-            raise refused
+        uid, gid = os.getuid(), os.getgid()
+        unshare(CLONE_NEWUSER)
         step = "id map"
         ids = _map_ids(control, uid, gid)
         step = "mount namespace"
         unshare(CLONE_NEWNS)
         step = "mount"
         mount(None, "/", None, MS_REC | MS_PRIVATE)
-        binds = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in description["binds"]]
+        binds = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths]
         if ids > 1:
             _become_root()
         os.chdir("/")
@@ -132,9 +187,9 @@ def _launch(orders: socket.socket, notebook: int) -> NoReturn:
         for fd in binds:
             os.close(fd)
         step = "limits"
-        _limit(len(description["nodes"]))
+        _limit()
         step = "inner namespaces"
-        child = _start_inner(control, notebook, description, ids)
+        child = _start_inner(control, notebook, supervise, ids)
     except OSError as error:
         _fail(control, step, error)
     control.close()
@@ -170,19 +225,18 @@ def _become_root() -> None:
     set_dumpable()
 
 
-def _limit(nodes: int) -> None:
+def _limit() -> None:
     """What no namespace bounds. The kernel counts the processes of the namespaces inside together, whatever ids they
     take there, and root inside cannot raise the limit."""
     leave_keyring()
-    least, more = PROCESSES
     soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
-    most = min(least + more * nodes, *(each for each in (soft, hard) if each != resource.RLIM_INFINITY))
+    most = min(PROCESSES, *(each for each in (soft, hard) if each != resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
     with contextlib.suppress(OSError):  # in a container that has it read-only, this is the container's matter
         _write("/proc/sys/user/max_cgroup_namespaces", "0")  # with one, a user's lab could move about in the user's own
 
 
-def _start_inner(control: socket.socket, notebook: int, description: dict[str, Any], ids: int) -> int:
+def _start_inner(control: socket.socket, notebook: int, supervise: Callable[[], NoReturn], ids: int) -> int:
     """Fork into the inner namespaces. The child cannot map its own ids, so it waits until we have.
 
     It covers /proc with that of a process namespace between, so that the nodes cannot look under their own and see the
@@ -213,7 +267,7 @@ def _start_inner(control: socket.socket, notebook: int, description: dict[str, A
             if first == 0:
                 step = "supervisor"
                 die_with_parent()
-                supervisor.run(control, notebook, description)
+                supervise()
         except OSError as error:
             _fail(control, step, error)
         control.close()

@@ -23,6 +23,7 @@ from netlib.lab.description import describe
 from netlib.lab.errors import EngineMissing, LabError
 from netlib.lab.netns import diagnosis
 from netlib.lab.netns.forkserver import forkserver
+from netlib.lab.netns.ids import map_ids
 from netlib.lab.session import Connection, check_owner
 from netlib.lab.topology import Topology
 
@@ -79,7 +80,8 @@ class NetnsSession:
             with open(description, "w", encoding="utf-8", closefd=False) as file:
                 json.dump(describe(self.topology), file)
             os.lseek(description, 0, os.SEEK_SET)
-            return forkserver().launch(control, description)
+            binds = any(spec.binds for spec in self.topology.nodes.values())
+            return forkserver().launch(control, description, binds)
         finally:
             os.close(description)
 
@@ -109,21 +111,13 @@ class NetnsSession:
 
     def _map_ids(self) -> int:
         """How many ids the lab has. Root gives it a range of ids that own nothing here; others have only their own."""
-        if os.geteuid() != 0:
-            return 0
         try:
-            start, count = spare_ids()
-            if not count:
-                return 0
-            for name in ("uid_map", "gid_map"):
-                with open(f"/proc/{self.pid}/{name}", "w", encoding="utf-8") as file:
-                    file.write(f"0 {start} {count}")
+            return map_ids(self.pid)
         except (OSError, ValueError):
             raise EngineMissing(
                 "as root, labs need ids to give away (CAP_SETUID, CAP_SETGID and a range of them), and there are none "
                 "here; run as an ordinary user"
             ) from None
-        return count
 
     def _failure(self, message: Message) -> LabError:
         step = message["step"]
@@ -162,24 +156,6 @@ class NetnsSession:
         poll = select.poll()
         poll.register(self._watch, select.POLLIN)
         return bool(poll.poll(timeout * 1000))
-
-
-def spare_ids() -> tuple[int, int]:
-    """A range of ids of this user namespace that own no files: (first, how many). ValueError when there is none.
-
-    (0, 0) for a root that is an ordinary user outside and has no other ids: it needs none.
-    """
-    with open("/proc/self/uid_map", encoding="utf-8") as file:
-        blocks = [tuple(map(int, line.split())) for line in file]
-    if all(count == 1 and outside != 0 for _, outside, count in blocks):
-        return 0, 0
-    first, count = max(((inside, count) for inside, _, count in blocks), key=lambda block: block[1])
-    if count > 1 << 31:
-        return 1 << 30, 1 << 16  # beyond what distributions give to users and containers
-    size = min(1 << 16, count // 2)
-    if size < 2:
-        raise ValueError("no ids to spare")
-    return first + count - size, size
 
 
 def _check_binds(topology: Topology) -> None:
