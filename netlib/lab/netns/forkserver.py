@@ -1,9 +1,10 @@
 """A process that is ready to become a lab.
 
 To start Python and load what a lab's processes need takes longer than to make the lab: 50 ms of 80. So a notebook keeps
-one such process, in which that is done, and each lab is a fork of it, made ahead of time where it can be (launcher.py). (A fork of the notebook itself would carry the
-notebook's memory, threads and open files into the lab.) It is started when the first lab is described, so that it gets
-ready while the topology is read, and ends with the notebook, however that ends.
+one such process, in which that is done, and each lab is a fork of it, made ahead of time where it can be (launcher.py).
+(A fork of the notebook itself would carry the notebook's memory, threads and open files into the lab.) It is started
+when the first lab is described, so that it gets ready while the topology is read, and ends with the notebook, however
+that ends.
 """
 
 from __future__ import annotations
