@@ -10,14 +10,14 @@ knows what it may forget.  What can't be had this way: a server that crashes for
 """
 
 import json
+import struct
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Self
+from typing import Any, ClassVar, Self
 
 from netlib.wire.errors import FieldOverflow, Malformed, Truncated
-from netlib.wire.header import Bits, Header, header, u8, u32
 
-u64 = Annotated[int, Bits(64)]
+HEADER = struct.Struct(">BQII")  # kind, client, number, oldest
 CALL, RESULT, ERROR = 0, 1, 2
 LONGEST = 65_507 - 4  # bytes of a message: with its length it fits into one UDP datagram over IPv4
 
@@ -63,20 +63,24 @@ class Frames:
             raise Truncated(f"frame (offset 0): the stream ended with {len(self.rest)} bytes of a message")
 
 
-@header
-class Message(Header):
+@dataclass(slots=True)
+class Message:
     """A call, or the answer to one; the payload is JSON."""
 
-    kind: u8 = CALL
-    client: u64 = 0  # who calls: a random number, the same from whatever address it comes
-    number: u32 = 0  # which of the client's calls, or which call this answers
-    oldest: u32 = 0  # in a call: the lowest number that the client still waits for
+    kind: int = CALL  # one byte
+    client: int = 0  # eight bytes: who calls, a random number, the same from whatever address it comes
+    number: int = 0  # four bytes: which of the client's calls, or which call this answers
+    oldest: int = 0  # four bytes; in a call: the lowest number that the client still waits for
     payload: bytes = b""
+
+    SIZE: ClassVar[int] = HEADER.size
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read a message; `Truncated` or `Malformed` if it is none."""
-        message = cls.parse_header(data)
+        if len(data) < cls.SIZE:
+            raise Truncated(f"Message (offset 0): {len(data)} bytes, and its header has {cls.SIZE}")
+        message = cls(*HEADER.unpack_from(data))
         if message.kind > ERROR:
             raise Malformed(f"Message.kind (offset 0): {message.kind} is none of call 0, result 1, error 2")
         if message.kind == CALL and message.oldest > message.number:
@@ -84,8 +88,12 @@ class Message(Header):
         message.payload = data[cls.SIZE :]
         return message
 
-    def build(self, below: object = None) -> bytes:
-        return self.build_header() + self.payload
+    def build(self) -> bytes:
+        """Its bytes; `FieldOverflow` where a number is too large for its field."""
+        try:
+            return HEADER.pack(self.kind, self.client, self.number, self.oldest) + self.payload
+        except struct.error as error:
+            raise FieldOverflow(f"Message (offset 0): {error}") from None
 
     @property
     def content(self) -> Any:

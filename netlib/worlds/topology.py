@@ -18,7 +18,6 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from netlib.host import Host
-from netlib.lab.wan.settings import BOTH, WanError, read_words
 from netlib.wire.address import IPv4Interface
 
 KINDS = ("host", "router", "switch")
@@ -124,6 +123,8 @@ def sides(words: list[str], first: bool, last: bool) -> tuple[str, str | None, s
 def read_options(words: list[str]) -> dict[str, Any]:
     """What the words behind a cable say, as `Simulation.link` takes it."""
     sizes = [word.partition("=")[2] for word in words if word.startswith("mtu=")]
+    from netlib.lab.wan.settings import BOTH, WanError, read_words  # labs are not everywhere that simulations are
+
     try:
         change = read_words(word for word in words if not word.startswith("mtu="))
     except WanError as error:

@@ -11,13 +11,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from jupyter_client.manager import start_new_kernel
-from lab.processes import Footprint, children, eventually, is_zombie, pids
+from lab.processes import Footprint, children, eventually, is_zombie, names_below, pids
 
 from netlib.lab import Lab, LabError
 
@@ -191,16 +190,11 @@ def test_a_lab_that_fails_to_start_leaves_nothing(labs_work: None, write: Callab
             exec: [sh -c 'setsid sleep 4804 & exit 1']
           b: {kind: linux}
     """)
-    before = below()
+    before = names_below()
     with pytest.raises(LabError, match="exit status 1"):
         Lab(path).up()
-    assert eventually(lambda: below() <= before)
+    assert eventually(lambda: names_below() <= before)
     assert not [pid for pid in pids() if b"sleep\x004804" in _command_line(pid)]
-
-
-def below() -> Counter[str]:
-    """The names of this process's descendants; the ones that are ready to become a lab are others after each start."""
-    return Counter(_command_name(pid) for pid in children(os.getpid()) if not is_zombie(pid))
 
 
 def test_a_lab_that_lost_its_supervisor_says_so(labs_work: None) -> None:
@@ -212,13 +206,6 @@ def test_a_lab_that_lost_its_supervisor_says_so(labs_work: None) -> None:
         with pytest.raises(LabError, match=r"is down; start it again with lab.up\(\)"):
             lab["h1"].run("true")
         assert running.wait(10) == -9
-
-
-def _command_name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
 
 
 def _command_line(pid: int) -> bytes:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab.processes import children, eventually
+from lab.processes import eventually, names_below
 
 from netlib.lab import Lab, LabError
 
@@ -110,14 +109,14 @@ def test_a_port_that_is_taken(labs_work: None, node: Callable[..., Path], first:
             pytest.skip(f"needs {name} (scripts/packages)")
     again = START[second] if first != second else START[second].replace("-c", "-e /tmp/error.log -c")
     path = node("ip addr add 10.0.0.1/24 dev lo", START[first], again)
-    before = set(children(os.getpid()))
+    before = names_below()
     with pytest.raises(LabError) as error:
         Lab(path, engine="netns").up()
     said = str(error.value)
     assert "\n" not in said and len(said) < 400, said
     assert f"topology.clab.yml:{line_of(path, again[:40])}: node a: " in said, said
     assert said.lower().count("in use") == 1, said
-    assert eventually(lambda: set(children(os.getpid())) <= before), "the lab of the first server is still there"
+    assert eventually(lambda: names_below() <= before), "the lab of the first server is still there"
 
 
 def test_a_mistake_in_a_servers_file(labs_work: None, node: Callable[..., Path]) -> None:

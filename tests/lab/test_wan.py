@@ -372,6 +372,7 @@ def test_the_command_can_be_typed(lab: Lab) -> None:
     ):
         done = lab["h1"].run(words)
         assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1
+    wan.set(drop=[])
     lab["h1"].run("ping -c 1 -W 5 10.0.0.2", check=True)  # what was refused has changed nothing
 
 
