@@ -177,6 +177,9 @@ def stack(*layers: Layer) -> bytes:
     return nest(layers, {})
 
 
+CHECKSUMMED = (ICMPv6Message, UDPDatagram, TCPSegment)  # with a pseudo header
+
+
 def nest(layers: Sequence[Layer], trailers: Mapping[int, bytes]) -> bytes:
     """Build each layer around the one inside it, the innermost first; each payload is set on the way."""
     data = layers[-1].payload
@@ -185,7 +188,13 @@ def nest(layers: Sequence[Layer], trailers: Mapping[int, bytes]) -> bytes:
         number -= 1
         below: Any = layers[number - 1] if number else None
         layer.payload = data
+        # behind a routing header, a checksum is over an address that stands elsewhere: it stays as it was read
+        routed = isinstance(below, IPv6Packet) and below.is_routed
+        kept = layer.checksum if routed and isinstance(layer, CHECKSUMMED) else None
         data = layer.build(below)
+        if kept is not None and isinstance(layer, CHECKSUMMED):
+            layer.checksum = kept
+            data = layer.build_header() + data[layer.SIZE :]
         if trailers:
             data += trailers.get(number - 1, b"")
     return data

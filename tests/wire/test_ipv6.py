@@ -139,6 +139,16 @@ def test_no_damage_makes_decode_raise(data: st.DataObject, frame: bytes) -> None
     survives(frame)
 
 
+def test_a_checksum_behind_a_routing_header_is_kept() -> None:
+    """It is over the last address of the route, which is not the header's: it can be neither verified nor made."""
+    routing = bytes((58, 0, 3, 1, 0, 0, 0, 0))  # type 3, one segment left
+    message = bytes.fromhex("8000 beef 0001 0001")
+    header = bytes.fromhex("60000000") + bytes((0, 16, 43, 64)) + bytes(32)
+    survives(bytes(12) + bytes.fromhex("86dd") + header + routing + message)
+    packet = decode(header + routing + message, "ip")
+    assert not packet.problems and packet.build() == header + routing + message
+
+
 @few
 @given(frames())
 def test_a_frame_may_end_anywhere(frame: bytes) -> None:

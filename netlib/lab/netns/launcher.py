@@ -199,7 +199,8 @@ def _launch(control: socket.socket, notebook: int, paths: list[str], supervise: 
 
 
 def _fail(control: socket.socket, step: str, error: OSError) -> NoReturn:
-    send(control, {"event": "failed", "step": step, "errno": error.errno, "message": error.strerror or str(error)})
+    with contextlib.suppress(OSError):  # nobody may be there to hear it
+        send(control, {"event": "failed", "step": step, "errno": error.errno, "message": error.strerror or str(error)})
     os._exit(1)
 
 
