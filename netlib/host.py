@@ -10,7 +10,7 @@ device: worlds do that, and drive simulated and live hosts alike.  Bad input is 
 in `dropped` with its reason, never raised.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
@@ -21,7 +21,7 @@ from netlib.internet.ipv6 import Internet6
 from netlib.internet.parts import InternetParts, returned
 from netlib.internet.routes import Route
 from netlib.kernel.network import BelowSockets
-from netlib.kernel.raw6 import RawSocket6
+from netlib.kernel.raw import INBOX, RAW, RAW6, RawSocket, RawSocket6
 from netlib.kernel.sockets import DATAGRAM, DatagramSocket, Sockets
 from netlib.kernel.table import UDPTable
 from netlib.link.conflict import DEFEND_ONCE
@@ -50,10 +50,7 @@ from netlib.wire.ipv6 import ICMPV6, NO_NEXT_HEADER, IPv6Packet
 __all__ = ["DATAGRAM", "RAW", "RAW6", "DatagramSocket", "Host", "Interface", "Parts", "RawSocket", "RawSocket6",
            "Route", "SendError"]  # fmt: skip
 
-RAW: Literal["raw"] = "raw"  # kind of socket: whole IP packets of one protocol
-RAW6: Literal["raw6"] = "raw6"  # the same for IPv6
 NOWHERE = IPv4Interface("0.0.0.0/32")  # what IPv4 knows of an interface that has IPv6 only
-INBOX = 256  # packets that a socket keeps for its reader; more are dropped and counted
 
 
 @dataclass(frozen=True)
@@ -83,33 +80,6 @@ class Interface:
 
     def __str__(self) -> str:
         return f"{self.name} {self.address}"
-
-
-class RawSocket:
-    """Sends and receives whole packets of one protocol; receives copies of all of them, as the kernel's does."""
-
-    def __init__(self, host: "Host", protocol: int) -> None:
-        self.host, self.protocol = host, protocol
-        self.inbox: deque[tuple[float, IPv4Packet]] = deque()
-
-    @property
-    def readable(self) -> bool:
-        return bool(self.inbox)
-
-    def send(self, packet: IPv4Packet, now: float) -> None:
-        """Send a packet; its protocol, and a source of zero, are filled in.  `SendError` if that can't be done."""
-        packet.protocol = self.protocol
-        self.host.internet.send(packet, now)
-        self.host.settle(now)
-
-    def receive(self) -> tuple[float, IPv4Packet] | None:
-        """The next packet with the time of its arrival, or None."""
-        return self.inbox.popleft() if self.inbox else None
-
-    def close(self) -> None:
-        """Receive no more."""
-        if self in self.host.sockets:
-            self.host.sockets.remove(self)
 
 
 class Host:
@@ -188,7 +158,7 @@ class Host:
         `host.socket(RAW6, protocol=ICMPV6)` for those of IPv6."""
         socket: RawSocket | RawSocket6 | DatagramSocket
         if kind == RAW:
-            socket = RawSocket(self, ICMP if protocol is None else protocol)
+            socket = RawSocket(self.internet, ICMP if protocol is None else protocol, self.settle, self.sockets)
         elif kind == RAW6:
             socket = RawSocket6(self.internet6, ICMPV6 if protocol is None else protocol, self.settle, self.sockets)
         elif kind == DATAGRAM:
@@ -323,20 +293,24 @@ class Host:
 
     def deliver(self, port: int, packet: IPv4Packet, now: float) -> None:
         """A whole packet for us: to ICMP, and to the sockets of its protocol."""
-        readers = [s for s in self.sockets if isinstance(s, RawSocket) and s.protocol == packet.protocol]
-        shared = len(readers) > 1 or packet.protocol in (ICMP, UDP)
-        for socket in readers:
-            if len(socket.inbox) < INBOX:
-                socket.inbox.append((now, replace(packet) if shared else packet))
-            else:
-                self.dropped["socket full"] += 1
+        taken = self.copy_out(RawSocket, packet, now)
         if packet.protocol == ICMP:
             self.receive_icmp(port, packet, now)
         elif packet.protocol == UDP:
             for lost in self.deliver_udp(packet, self.internet.is_broadcast(packet.destination)):
                 self.report(lost, PORT_UNREACHABLE, now)
-        elif not readers:
+        elif not taken:
             self.report(packet, PROTOCOL_UNREACHABLE, now)  # RFC 1122 section 3.2.2.1
+
+    def copy_out(self, kind: type[Any], packet: IPv4Packet | IPv6Packet, now: float) -> bool:
+        """A copy of a packet to each raw socket of its protocol; whether there is one."""
+        readers = [s for s in self.sockets if isinstance(s, kind) and s.protocol == packet.protocol]
+        for socket in readers:
+            if len(socket.inbox) < INBOX:
+                socket.inbox.append((now, replace(packet)))
+            else:
+                self.dropped["socket full"] += 1
+        return bool(readers)
 
     def deliver_udp(self, packet: IPv4Packet | IPv6Packet, to_many: bool) -> list[Any]:
         """A datagram to its sockets; the packets that found none."""
@@ -347,12 +321,7 @@ class Host:
 
     def deliver6(self, packet: IPv6Packet, now: float) -> None:
         """A whole IPv6 packet for us: to the sockets of its protocol.  ICMPv6 has had its answer already."""
-        readers = [s for s in self.sockets if isinstance(s, RawSocket6) and s.protocol == packet.protocol]
-        for socket in readers:
-            if len(socket.inbox) < INBOX:
-                socket.inbox.append((now, replace(packet)))
-            else:
-                self.dropped["socket full"] += 1
+        taken = self.copy_out(RawSocket6, packet, now)
         report = self.internet6.report
         if packet.protocol == ICMPV6:
             message = icmpv6.ICMPv6Message.parse(packet.payload)
@@ -361,7 +330,7 @@ class Host:
         elif packet.protocol == UDP:
             for lost in self.deliver_udp(packet, packet.destination.is_multicast):
                 report(lost.build(), lost, icmpv6.DESTINATION_UNREACHABLE, icmpv6.PORT_UNREACHABLE, now)
-        elif not readers and packet.protocol != NO_NEXT_HEADER:
+        elif not taken and packet.protocol != NO_NEXT_HEADER:
             # "discard the packet and send an ICMP Parameter Problem message ... with an ICMP Code value of 1" and a
             # pointer to the field that says so (RFC 8200 section 4)
             at = packet.chain[-1].offset if packet.extensions else 6
