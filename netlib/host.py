@@ -18,7 +18,7 @@ from typing import Any, Literal, overload
 
 from netlib.internet.input import Internet, Port, SendError, reason
 from netlib.internet.ipv6 import Internet6
-from netlib.internet.parts import InternetParts, returned
+from netlib.internet.parts import InternetParts, addressed, returned
 from netlib.internet.routes import Route
 from netlib.kernel.network import BelowSockets
 from netlib.kernel.raw import INBOX, RAW, RAW6, RawSocket, RawSocket6
@@ -60,6 +60,7 @@ class Parts(InternetParts):
     The parts and what each has to do: netlib/internet/parts.py, and here:
 
     neighbours  which MAC address a next hop has: `NeighboursPart` in netlib/link/neighbours.py
+    neighbours6 the same for IPv6: `DiscoveryPart` in netlib/link/discovery.py
     udp_table   which socket a datagram is for: `UDPTablePart` in netlib/transport/udp.py
     """
 
@@ -90,7 +91,7 @@ class Host:
         self.interfaces: list[Interface] = []
         self.internet = Internet(random, self.parts, forwarding)
         self.dropped: Counter[str] = self.internet.dropped
-        self.internet6 = Internet6(random, forwarding, self.dropped)
+        self.internet6 = Internet6(random, self.parts, forwarding, self.dropped)
         self.outbox: list[tuple[Interface, bytes]] = []
         self.sockets: list[RawSocket | RawSocket6 | DatagramSocket] = []
         self.now = 0.0  # the time that this host was told last; worlds tell it before a program goes on
@@ -398,27 +399,14 @@ class Host:
         requests, neighbours.outbox = neighbours.outbox, []
         failed, neighbours.failed = neighbours.failed, []
         ours = interface.mac or MACAddress.ANY
-        for to, data in pairs("neighbours.resolved", resolved):
-            frame = EthernetFrame(station(to), ours, ETHERTYPE_IPV4, returned("neighbours.resolved", data, bytes))
+        for to, data in addressed("neighbours.resolved", resolved):
+            frame = EthernetFrame(to, ours, ETHERTYPE_IPV4, returned("neighbours.resolved", data, bytes))
             self.outbox.append((interface, frame.build()))
-        for to, arp in pairs("neighbours.outbox", requests):
+        for to, arp in addressed("neighbours.outbox", requests):
             data = arp.build() if isinstance(arp, ARPPacket) else returned("neighbours.outbox", arp, bytes)
-            self.outbox.append((interface, EthernetFrame(station(to), ours, ETHERTYPE_ARP, data).build()))
+            self.outbox.append((interface, EthernetFrame(to, ours, ETHERTYPE_ARP, data).build()))
         for data in failed:
             self.dropped["ARP no answer"] += 1
             packet = IPv4Packet.parse(returned("neighbours.failed", data, bytes))
             self.internet.redirects.forget(packet.destination)  # if that is how it came to this next hop
             self.internet.report(data, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)
-
-
-def pairs(part: str, handed_out: list[Any]) -> list[tuple[Any, Any]]:
-    """What a neighbour table has handed out, if these are pairs with a MAC address."""
-    for each in handed_out:
-        if not isinstance(each, tuple) or len(each) != 2:
-            raise TypeError(f"the part {part} holds {each!r:.60}: it has to hold pairs (MAC address, packet)")
-    return handed_out
-
-
-def station(mac: bytes) -> MACAddress:
-    """A MAC address that a neighbour table has named; its own or six bytes."""
-    return mac if isinstance(mac, MACAddress) else MACAddress(returned("neighbours", mac, bytes))
