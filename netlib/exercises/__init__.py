@@ -6,4 +6,5 @@ Each module has a tuple EXERCISES.  They ship to students: what is here is publi
 MODULES = {
     "5": "ip_packet",
     "6": "icmp",
+    "7": "arp",
 }
