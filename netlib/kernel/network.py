@@ -11,7 +11,7 @@ from typing import Any
 from netlib.internet.input import Internet, SendError, is_martian
 from netlib.internet.ipv6 import Internet6
 from netlib.wire.address import IPv4Address
-from netlib.wire.address6 import IPv6Address
+from netlib.wire.address6 import IPv6Address, ip_address
 from netlib.wire.errors import Malformed
 from netlib.wire.ipv4 import IPv4Packet
 from netlib.wire.ipv6 import IPv6Packet
@@ -32,9 +32,7 @@ class BelowSockets:
         """An address object for a text or for raw bytes; `Malformed` for anything else."""
         if value in ("localhost", ""):
             raise Malformed(f"{value!r} is no address: a socket takes numbers, as 127.0.0.1")
-        if (":" in value) if isinstance(value, str) else (isinstance(value, bytes) and len(value) == 16):
-            return IPv6Address(value)
-        return IPv4Address(value)
+        return ip_address(value)
 
     def is_local(self, address: Any) -> bool:
         """Whether the address is one of this host's own, loopback included."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netlib.apps.ping6 import ping6
+from netlib.apps.ping import ping
 from netlib.host import Host, Parts
 from netlib.wire.address import MACAddress
 from netlib.wire.address6 import IPv6Address
@@ -74,8 +74,8 @@ def test_a_table_written_with_bytes_alone_serves_a_host_and_a_router() -> None:
     sim.link((router, "2001:db8:2::1/64"), (b, "2001:db8:2::2/64"))
     a.add_route("::/0", via="2001:db8:1::1")
     b.add_route("::/0", via="2001:db8:2::1")
-    assert sim.run(ping6(a, "2001:db8:2::2", count=2, interval=0.1)).received == 2
-    assert sim.run(ping6(b, "2001:db8:1::2", count=1)).received == 1
+    assert sim.run(ping(a, "2001:db8:2::2", count=2, interval=0.1)).received == 2
+    assert sim.run(ping(b, "2001:db8:1::2", count=1)).received == 1
     assert all(packet.problems == [] for _, packet in capture) and len(capture) == 8
     assert a.neighbours() == [] and b.neighbours()[-1]["state"] == "REACHABLE"
     [advertised] = [packet.data for _, packet in capture if packet.data[54] == 136]
@@ -90,7 +90,7 @@ def test_what_fails_in_your_table_is_reported_as_unreachable() -> None:
     sim = Simulation()
     a, b = sim.host("a", Parts(neighbours6=Sulks)), sim.host("b")
     sim.link((a, "2001:db8::1/64"), (b, "2001:db8::2/64"))
-    result = sim.run(ping6(a, "2001:db8::2", count=1))
+    result = sim.run(ping(a, "2001:db8::2", count=1))
     assert "address unreachable" in str(result) and a.dropped["ND no answer"] == 1
 
 
