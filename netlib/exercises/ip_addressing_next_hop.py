@@ -38,7 +38,7 @@ def wrong_next_hop(destination: str, interfaces: Mapping[str, str], gateway: str
         return max(there, key=lambda found: found[0])[1] if there else None
 
     ours = {str(interface.address) for interface in links.values()}
-    if gateway is not None and checked and (link(gateway) is None or gateway in ours):
+    if gateway is not None and checked and link(gateway) is None:
         raise ValueError("the gateway is no neighbour")
     if (loopback and destination.startswith("127.")) or (own and destination in ours):
         return "lo", destination
@@ -55,7 +55,7 @@ def why_next_hop(args: Any) -> str:
     try:
         way = next_hop(destination, interfaces, gateway)
     except ValueError:
-        return f"The gateway {gateway} has to be a neighbour, in one of our networks, and not this host itself."
+        return f"The gateway {gateway} is in none of the networks: who on the link would answer for it?"
     if way is None:
         return "The destination is in none of the networks, and there is no gateway."
     if way[0] == "lo":
@@ -106,10 +106,11 @@ def next_hop_cases(draw: Any) -> tuple[str, dict[str, str], str | None]:
         destination = draw(st.sampled_from(["127.0.0.1", "127.8.9.10"]))
     else:
         destination = draw(st.sampled_from(["8.8.8.8", "10.5.0.1", "172.18.0.9", "192.168.2.7", "10.4.1.77"]))
-    how = draw(st.sampled_from(["", "", "", "", "none", "far", "us"]))
-    near = draw(st.sampled_from(known)).network
-    gateway = {"none": None, "far": "203.0.113.1", "us": str(which.address)}.get(how, someone(near))
-    return destination, interfaces, gateway
+    how = draw(st.sampled_from(["", "", "", "", "none", "far"]))
+    near = someone(draw(st.sampled_from(known)).network)
+    if near in {str(interface.address) for interface in known}:  # no host is its own gateway
+        how = "none"
+    return destination, interfaces, {"none": None, "far": "203.0.113.1"}.get(how, near)
 
 
 OFFICE = {"eth0": "10.4.0.10/24"}
@@ -151,7 +152,6 @@ NEXT_HOP = Exercise(
         "a network of everything": ("8.8.8.8", {"eth0": "10.4.0.10/0"}, "10.4.0.1"),
         "a gateway that is no neighbour": ("8.8.8.8", OFFICE, "192.168.1.1"),
         "no neighbour, though not needed": ("10.4.0.20", OFFICE, "192.168.1.1"),
-        "a gateway that is this host": ("8.8.8.8", OFFICE, "10.4.0.10"),
     },
     mistakes=[
         Mistake("It looks as if all packets go to the gateway. A neighbour gets its packets itself.",
@@ -182,9 +182,10 @@ NEXT_HOP = Exercise(
 
 
 def destinations(networks: Iterable[str], count: int, seed: int) -> list[str]:
-    """Random unicast addresses: half of them from anywhere, half in these networks and just beyond their edges."""
+    """So many different unicast addresses: half from anywhere, half in these networks and just beyond their edges."""
     random = Random(seed)
     known = list(map(IPv4Network, networks))
+    found: dict[str, None] = {}
 
     def one() -> IPv4Address:
         if random.random() < 0.5:
@@ -192,7 +193,9 @@ def destinations(networks: Iterable[str], count: int, seed: int) -> list[str]:
         network = random.choice(known)
         return IPv4Address.from_int(random.randrange(network.bits - 4, network.bits + network.size + 4))
 
-    return [str(one()) for _ in range(count)]
+    while len(found) < count:
+        found[str(one())] = None
+    return list(found)
 
 
 def asked(addresses: Iterable[str]) -> str:

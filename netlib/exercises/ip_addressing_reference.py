@@ -51,15 +51,14 @@ def next_hop(destination: str, interfaces: Mapping[str, str], gateway: str | Non
         there = [name for name, interface in own.items() if address in interface.network]
         return max(there, key=lambda name: own[name].network.prefix, default=None)
 
-    local = {interface.address for interface in own.values()}
     way = None
     if gateway is not None:
         by = link(IPv4Address(gateway))
-        if by is None or IPv4Address(gateway) in local:
-            raise ValueError(f"the gateway {gateway} is no neighbour: {'none of our networks' if by is None else 'us'}")
+        if by is None:
+            raise ValueError(f"the gateway {gateway} is no neighbour: it is in none of our networks")
         way = by, gateway
     address = IPv4Address(destination)
-    if address.is_loopback or address in local:
+    if address.is_loopback or address in {interface.address for interface in own.values()}:
         return "lo", destination
     direct = link(address)
     return way if direct is None else (direct, destination)
