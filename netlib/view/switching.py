@@ -6,13 +6,15 @@
 A column for each port, with who is there, and a line for each frame: a dot where it came in, an arrow to each port by
 which it left.  Beside it stands the table that the switch has then; what is new in it is marked with a plus.
 
-`passed` finds the passages in captures of all ports: what was seen first came in there, its copies went out.
+`Watched(switch, names)` is a switch, yours or netlib's, that notes what it does.  `passed` finds the passages in
+captures of all ports: what was seen first came in there, its copies went out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from netlib.view import matching
 from netlib.view.html import (
     BAD,
     CARD,
@@ -30,7 +32,8 @@ from netlib.view.html import (
     text_width,
     visible,
 )
-from netlib.wire.packet import Packet
+from netlib.wire.address import MACAddress
+from netlib.wire.packet import Packet, decode
 
 TOP, STEP, COLUMN = 44, 28, 74
 
@@ -132,6 +135,47 @@ class Switching(View):
 def switching(passages: Iterable[Passage], ports: Sequence[str], title: str = "") -> Switching:
     """The picture of these passages; `ports` names who is at each port."""
     return Switching(passages, ports, title)
+
+
+class Watched:
+    """A switch in a simulation that notes what `switch` does with each frame.
+
+        watched = sim.switch("s1", ports=3, part=lambda name, ports: Watched(Switch(name, ports), {mac: "h1", ...}))
+        watched.picture("The first ping")
+
+    `names` has a name for each MAC address, in the order of the ports that they are at.  `switch` needs a method
+    `known(now)`, as netlib's has, that gives its table: MAC address -> port.
+    """
+
+    def __init__(self, switch: Any, names: Mapping[bytes, str]) -> None:
+        self.switch, self.names = switch, {MACAddress.BROADCAST: "everybody", **names}
+        self.passages: list[Passage] = []
+
+    @property
+    def outbox(self) -> list[tuple[int, bytes]]:
+        outbox: list[tuple[int, bytes]] = self.switch.outbox
+        return outbox
+
+    @outbox.setter
+    def outbox(self, outbox: list[tuple[int, bytes]]) -> None:
+        self.switch.outbox = outbox
+
+    def name(self, address: bytes) -> str:
+        return self.names.get(bytes(address)) or str(MACAddress(address))
+
+    def receive(self, port: int, frame: bytes, now: float) -> None:
+        waiting = len(self.switch.outbox)
+        self.switch.receive(port, frame, now)
+        left = [out for out, _ in self.switch.outbox[waiting:]]
+        what = matching.describe(decode(frame, "ethernet")).partition(", TTL")[0]
+        known = {self.name(mac): at for mac, at in sorted(self.switch.known(now).items())}
+        label = f"{self.name(frame[6:12])} to {self.name(frame[:6])}: {what}"
+        self.passages.append(Passage(label, port, left, known))
+
+    def picture(self, title: str = "", *, since: int = 0) -> Switching:
+        """The picture of what it has done, from the frame with this number on."""
+        ports = [name for mac, name in self.names.items() if not mac[0] & 1]
+        return Switching(self.passages[since:], ports, title)
 
 
 class Seen(NamedTuple):

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from netlib import Simulation
+from netlib import MACAddress, Simulation, Switch
 from netlib.apps.ping import ping
-from netlib.view.switching import Passage, Seen, passed, switching
+from netlib.view.switching import Passage, Seen, Watched, passed, switching
 from netlib.wire.packet import decode
 
 FIRST = Passage("h1 to h2", 0, [1, 2], {"h1": 0})
@@ -55,3 +55,17 @@ def test_the_same_bytes_again_are_another_frame() -> None:
     packet = decode(bytes.fromhex("ffffffffffff 020000000001 88b5 6869"), "ethernet")
     seen = passed({0: [(1.0, packet), (2.0, packet)], 1: [(1.5, packet), (2.5, packet)], 2: [(1.4, packet)]})
     assert seen == [Seen(1.0, packet.data, 0, [1, 2]), Seen(2.0, packet.data, 0, [1])]
+
+
+def test_a_watched_switch_notes_what_it_does() -> None:
+    names = {bytes(MACAddress(f"02:00:00:00:00:0{n}")): f"h{n}" for n in (1, 2, 3)}
+    text = "h1 10.0.0.1/24 -- s1\nh2 10.0.0.2/24 -- s1\nh3 10.0.0.3/24 -- s1"
+    sim = Simulation.topology(text, parts={"s1": lambda name, ports: Watched(Switch(name, ports), names)})
+    sim.run(ping(sim["h1"], "10.0.0.2", count=1))
+    assert str(sim["s1"].picture("One ping")).splitlines()[3:] == [
+        "1  h1 to everybody: ARP who has 10.0.0.2? tell 10.0.0.1  0 (h1)      1 (h2), 2 (h3)  +h1 at 0",
+        "2  h2 to h1: ARP 10.0.0.2 is at 02:00:00:00:00:02        1 (h2)      0 (h1)          h1 at 0, +h2 at 1",
+        "3  h1 to h2: echo request seq 1                          0 (h1)      1 (h2)          h1 at 0, h2 at 1",
+        "4  h2 to h1: echo reply seq 1                            1 (h2)      0 (h1)          h1 at 0, h2 at 1",
+    ]
+    assert len(sim["s1"].picture(since=2).passages) == 2
