@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from netlib.grading import Exercise, Mistake
 from netlib.internet.parts import decrement_ttl
+from netlib.wire.address import MACAddress
 from netlib.wire.checksum import internet_checksum
 from netlib.wire.ethernet import EthernetFrame
 from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
@@ -104,7 +105,8 @@ def why(args: Any) -> str:
     ttl, length = frame[22], int.from_bytes(frame[16:18], "big")
     if ttl <= 1:
         return f"It came with TTL {ttl}. What would leave with 0, or less, is dropped (RFC 1812 section 5.3.1)."
-    said = f"To {next_hop.hex(':')}, from {own.hex(':')}; TTL {ttl - 1}, and the header checksum to match."
+    said = f"To {next_hop.hex(':')}, from {own.hex(':')}; TTL {ttl - 1} (byte 22 of the frame), and the header "
+    said += "checksum to match (bytes 24-25). All else stays."
     if len(frame) > 14 + length:
         said += f" The packet has {length} bytes (total length); what follows it in the frame is padding."
     return said
@@ -114,17 +116,22 @@ def why(args: Any) -> str:
 
 
 def frame_of(packet: bytes, *, padded: bool = False, ours: bytes = R1, theirs: bytes = H1) -> bytes:
-    frame = EthernetFrame(destination=ours, source=theirs, ethertype=0x0800, payload=packet).build()
+    ends = MACAddress(ours), MACAddress(theirs)
+    frame = EthernetFrame(*ends, ethertype=0x0800, payload=packet).build()
     return frame.ljust(LEAST, b"\0") if padded else frame
 
 
 def packet(payload: bytes = b"", **fields: Any) -> bytes:
-    known = {"source": bytes((10, 8, 1, 2)), "destination": bytes((10, 8, 3, 3)), "protocol": ICMP} | fields
+    known: dict[str, Any] = {
+        "source": bytes((10, 8, 1, 2)),
+        "destination": bytes((10, 8, 3, 3)),
+        "protocol": ICMP,
+    } | fields
     return IPv4Packet(**known, payload=payload).build()
 
 
 PING = packet(bytes.fromhex("0800f7fd00010001"), identification=0x1C46)
-macs = st.sampled_from([R1_FAR, R2]) | st.binary(min_size=6, max_size=6)
+any_mac = st.binary(min_size=6, max_size=6)
 addresses = st.sampled_from([bytes((10, 8, 1, 2)), b"\x7f\xff\0\1", b"\xc0\0\2\1"]) | st.binary(min_size=4, max_size=4)
 packets = st.builds(
     packet,
@@ -133,7 +140,7 @@ packets = st.builds(
     destination=addresses,
     protocol=st.sampled_from([ICMP, TCP, UDP]),
     identification=st.integers(0, 0xFFFF),
-    ttl=st.sampled_from([0, 1, 2, 64, 255]) | st.integers(2, 255),
+    ttl=st.sampled_from([64, 0, 1, 2, 255]) | st.integers(2, 255),
     dscp=st.sampled_from([0, 46]),
     ecn=st.integers(0, 3),
     dont_fragment=st.booleans(),
@@ -154,7 +161,11 @@ FORWARDED = Exercise(
     signature="forwarded(frame: bytes, own: bytes, next_hop: bytes) -> bytes",
     rfc="RFC 1812 sections 5.2.1.1 and 5.3.1; RFC 1624",
     reference=forwarded,
-    inputs=st.tuples(st.builds(frame_of, packets, padded=st.booleans(), ours=macs, theirs=macs), macs, macs),
+    inputs=st.tuples(
+        st.builds(frame_of, packets, padded=st.booleans(), ours=st.just(R1) | any_mac, theirs=st.just(H1) | any_mac),
+        st.just(R1_FAR) | any_mac,
+        st.just(R2) | any_mac,
+    ),
     pinned={
         "the example of the text": (frame_of(PING), R1_FAR, R2),
         "the last hop that it may make": (frame_of(packet(ttl=2)), R1_FAR, R2),

@@ -42,6 +42,8 @@ def network_text(network: Any) -> str:
 
 def show(value: Any) -> str | None:
     """A route, or a table with a line for each."""
+    if isinstance(value, str):  # a step's result
+        return value
     if isinstance(value, list) and value:
         return "\n".join(["", *(in_words(route) or repr(route) for route in value)])
     return in_words(value)
@@ -145,6 +147,14 @@ def most_bits_alike(table: list[Route], destination: bytes) -> Route | None:
     return max(table, key=alike, default=None)
 
 
+def whole_bytes(table: list[Route], destination: bytes) -> Route | None:
+    def fits(route: Route) -> bool:
+        count = route.network.prefix // 8
+        return destination[:count] == route.network.address[:count]
+
+    return max((route for route in table if fits(route)), key=lambda route: route.network.prefix, default=None)
+
+
 LONGEST_MATCH = Exercise(
     number="8.2",
     name="longest_match",
@@ -183,6 +193,7 @@ LONGEST_MATCH = Exercise(
                 default_only_last),
         Mistake("It looks as if a route is taken although it does not match: without one, the answer is None.",
                 default_of_none),
+        Mistake("It looks as if whole bytes are compared: a prefix of 9 bits ends in the middle of one.", whole_bytes),
         Mistake("It looks as if the route wins that has the most bits in common. All bits of the prefix have to be "
                 "the same, and no others count.", most_bits_alike),
     ],
@@ -264,19 +275,17 @@ class ByAddressOnly(Listed):
         super().add(route)
 
 
-def after(case: Any) -> tuple[list[Route], bytes]:
-    """The table before a case's last step, a lookup, and its destination."""
-    table = Routes()
-    for method, *args in case[:-1]:
-        if method in ("add", "remove"):
-            getattr(table, method)(*args)
-    return list(table), case[-1][1]
-
-
 def why_steps(case: Any) -> str:
-    if case[-1][0] != "lookup":
+    """What each lookup has to find, and in which step."""
+    table, said = Routes(), []
+    for number, (method, argument) in enumerate(case, 1):
+        if method == "lookup":
+            said.append((number, said_of(list(table), argument)))
+        else:
+            getattr(table, method)(argument)
+    if not said:
         return "add and remove return nothing; removing what is not there does nothing."
-    return said_of(*after(case))
+    return said[0][1] if len(said) == 1 else " ".join(f"Step {number}: {words}" for number, words in said)
 
 
 def gloss(step: Any) -> str:
@@ -293,7 +302,7 @@ class RoutesInWords(StatefulExercise):
         value = super().take_step(made, method, args)
         if method != "lookup":
             return None
-        return in_words(value) or value
+        return "no route (None)" if value is None else in_words(value) or f"{value!r:.200}, which is no route"
 
 
 @st.composite
@@ -326,6 +335,7 @@ TRIE = RoutesInWords(
     signature="Trie()",
     rfc="RFC 1812 section 5.2.4.3",
     reference=Trie,
+    show=show,
     inputs=changes_and_questions(),
     pinned={
         "an empty table": [("lookup", a("10.0.0.1"))],

@@ -134,7 +134,8 @@ def phrase(action: Action) -> str:
             more = f" with {IPv4Address.from_int(rest)}" if type == 5 and 0 <= rest < 2**32 else f" with {rest}"
             return f"report {type}/{code}{more if rest else ''}"
         case ("forward", interface, bytes() as next_hop):
-            return f"forward it by interface {interface} to {next_hop if len(next_hop) != 4 else IPv4Address(next_hop)}"
+            to = IPv4Address(next_hop) if len(next_hop) == 4 else next_hop.hex()
+            return f"forward it by interface {interface} to {to}"
     return repr(action)
 
 
@@ -169,6 +170,32 @@ def why(args: Any) -> str:
             return "It goes back to the link it came from, and its sender is on that link: it is told (rule 9)."
     taken = routes.lookup(destination)
     return f"The route is {in_words(taken)}; nothing is against it (rule 9)."
+
+
+def show(value: Any) -> str | None:
+    """What a packet says, ports and routes as `ip` writes them, actions as Python has them."""
+    match value:
+        case bytes() if len(value) >= 28:
+            source, destination = IPv4Address(value[12:16]), IPv4Address(value[16:20])
+            flag = "set" if value[6] & 0x40 else "not set"
+            said = f"from {source} to {destination}, TTL {value[8]}, {len(value)} bytes, DF {flag}"
+            return f"{value[:20].hex(' ')} ...\n({said})"
+        case Routes():
+            return "\n".join(["", *(in_words(each) or "" for each in value)])
+        case [(IPv4Address(), IPv4Network(), int()), *_]:
+            lines = [f"[{number}] {address}/{network.prefix}, MTU {mtu} bytes"
+                     for number, (address, network, mtu) in enumerate(value)]  # fmt: skip
+            return "\n".join(["", *lines])
+        case [(str(), *_), *_]:
+            return repr(value)
+    return None
+
+
+def reproduce(args: Any) -> str:
+    packet, came_by, _, routes = args
+    table = "TABLE" if any(not each.network.prefix for each in routes) else "NO_DEFAULT"
+    data = f'bytes.fromhex("{packet[:20].hex()}") + bytes({len(packet) - 20})'
+    return f"from netlib.exercises.routing_verdict import PORTS, {table}; route({data}, {came_by}, PORTS, {table})"
 
 
 # ---- inputs ---------------------------------------------------------------------------------------------------------
@@ -210,13 +237,13 @@ sources = st.sampled_from(
     ["10.8.1.2"] * 5 + ["10.8.2.9", "198.51.100.1", "0.0.0.0", "127.0.0.1", "224.0.0.5", "240.0.0.1"]
 )
 destinations = st.sampled_from(
-    ["10.8.1.1", "10.8.2.1", "192.0.2.6", "192.0.2.7", "10.8.1.255", "10.8.2.255", "255.255.255.255", "10.8.1.7",
-     "10.8.2.2", "203.0.113.5", "203.0.113.127", "203.0.113.128", "203.0.113.255", "198.51.100.7", "8.8.8.8",
+    ["203.0.113.5", "10.8.1.1", "10.8.2.1", "192.0.2.6", "192.0.2.7", "10.8.1.255", "10.8.2.255", "255.255.255.255",
+     "10.8.1.7", "10.8.2.2", "203.0.113.127", "203.0.113.128", "203.0.113.255", "198.51.100.7", "8.8.8.8",
      "224.0.0.9", "239.1.2.3", "240.0.0.1", "127.0.0.1", "0.0.0.0"]
 )  # fmt: skip
 packets = st.builds(
     packet, sources, destinations, st.sampled_from([28, 28, 28, 1399, 1400, 1401, 1500]),
-    ttl=st.sampled_from([1, 2, 64, 64, 64, 255]), dont_fragment=st.booleans(),
+    ttl=st.sampled_from([64, 64, 64, 1, 2, 255]), dont_fragment=st.booleans(),
 )  # fmt: skip
 H1 = "10.8.1.2"
 
@@ -307,4 +334,6 @@ ROUTE = Exercise(
     ],
     without=("netlib.internet.input", "netlib.internet.redirects", "netlib.host", "netlib.worlds"),
     why=why,
+    show=show,
+    reproduce=reproduce,
 )  # fmt: skip

@@ -23,10 +23,12 @@ SILENCE = ("silence", None)
 
 def tables_of(hosts: Iterable[Host]) -> tuple[dict[str, list[Route]], dict[IPv4Address, str], set[str]]:
     """The tables of these hosts and routers, whose addresses are whose, and who of them forwards."""
-    tables, homes, routers = {}, {}, set()
+    tables: dict[str, list[Route]] = {}
+    homes: dict[IPv4Address, str] = {}
+    routers: set[str] = set()
     for host in hosts:
         tables[host.name] = list(host.internet.routes)  # type: ignore[call-overload]
-        homes |= {interface.address.address: host.name for interface in host.interfaces}
+        homes |= {port.address.address: host.name for port in host.internet.ports}
         if host.internet.forwarding:
             routers.add(host.name)
     return tables, homes, routers
@@ -158,10 +160,10 @@ def interface_to(name: str, address: IPv4Address) -> int:
 
 
 def table(name: str, *more: tuple[str, str]) -> list[Route]:
-    """The routes of a node: its links, and (network, next hop)."""
+    """The routes of a node: its links, and (network, next hop) for other networks."""
     own = [Route(network, None, number) for number, network in enumerate(LINKS[name])]
     return own + [Route(IPv4Network(network), IPv4Address(via), interface_to(name, IPv4Address(via)))
-                  for network, via in more]  # fmt: skip
+                  for network, via in more if IPv4Network(network) not in LINKS[name]]  # fmt: skip
 
 
 def network_of(**more: list[tuple[str, str]]) -> dict[str, list[Route]]:
