@@ -31,7 +31,8 @@ def goodput_by(size: int, mtu: int = 1500, tls: bool = True, timestamps: bool = 
 
 
 def why(args: Any) -> str:
-    size, mtu, tls, timestamps = [*args, *(1500, True, False)[len(args) - 1 :]]
+    given: tuple[Any, ...] = args
+    size, mtu, tls, timestamps = given + (1500, True, False)[len(given) - 1 :]
     if size < 0 or mtu < 68:
         return "A size can't be below 0, and no link carries less than 68 bytes (RFC 791 section 3.2)."
     if not size:

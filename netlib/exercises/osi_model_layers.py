@@ -196,7 +196,7 @@ def which_layer(packets: list[Packet], me: IPv4Address, carrier: bool = True) ->
         return "physical"
     asked = any(ARPPacket in packet and packet[ARPPacket].sender_ip == me for packet in packets)
     arp = [p for p in packets if ARPPacket in p and p[ARPPacket].operation == REPLY and p[ARPPacket].sender_ip != me]
-    received = [p for p in packets if IPv4Packet in p and p[IPv4Packet].source != me]
+    received = [p for p in packets if IPv4Packet in p and p[IPv4Packet].destination == me]
     segments = [packet for packet in received if TCPSegment in packet]
     said = [packet[TCPSegment].payload for packet in segments]
 

@@ -63,6 +63,12 @@ def answer(status: int) -> bytes:
     return to_me(f"HTTP/1.1 {status} Whatever\r\nContent-Length: 0\r\n\r\n".encode(), TIMESTAMPS, ack=True, psh=True)
 
 
+def to_a_group() -> bytes:
+    """What a switch of some makes says to all: IGMP, to a group of hosts."""
+    ip = IPv4Packet(source=ROUTER, destination=IPv4Address("224.0.0.1"), protocol=2, payload=bytes(8))
+    return stack(EthernetFrame(MACAddress("01:00:5e:00:00:01"), MACAddress(ROUTER_MAC)), ip)
+
+
 def echoed() -> bytes:
     ip = IPv4Packet(source=SERVER, destination=CLIENT, protocol=ICMP)
     return stack(EthernetFrame(MACAddress(CLIENT_MAC), MACAddress(ROUTER_MAC)), ip, ICMPEcho(type=0, payload=b"ping"))
@@ -95,6 +101,7 @@ WORDS: dict[str, bytes] = {
     **{f"icmp 3/{code}": icmp(3, code, SERVER if code in (2, 3) else ROUTER) for code in (0, 1, 2, 3, 4, 13)},
     "icmp 11/0": icmp(11, 0),
     "pong": echoed(),
+    "to a group": to_a_group(),
 }
 
 
@@ -157,14 +164,14 @@ def which_by(packets: list[Packet], me: IPv4Address, carrier: bool = True, *, wh
         return "physical"
     mine = [p for p in packets if ARPPacket in p and p[ARPPacket].sender_ip == me]
     answered = any(ARPPacket in p and p[ARPPacket].operation == REPLY for p in packets)
-    got = [p for p in packets if IPv4Packet in p and (p[IPv4Packet].source != me or not whose)]
+    got = [p for p in packets if IPv4Packet in p and (p[IPv4Packet].destination == me or not whose)]
     segments = [p for p in got if TCPSegment in p]
     said = [p[TCPSegment].payload for p in segments]
     errors = {(p[ICMPMessage].type, p[ICMPMessage].code) for p in got if ICMPMessage in p}
 
     def of_tcp() -> str:
         reset = any(p[TCPSegment].rst for p in segments)
-        accepted = syn and any(p[TCPSegment].syn for p in segments if p[IPv4Packet].source != me)
+        accepted = syn and any(p[TCPSegment].syn for p in segments if p[IPv4Packet].destination == me)
         return "transport" if errors & {(3, 2), (3, 3)} or (reset and not accepted) else ""
 
     if not top and (found := of_tcp()):
@@ -197,7 +204,7 @@ stories = st.builds(
     lambda start, rest, noise: story(*start, *rest, *noise),
     st.sampled_from([(), ("arp?",), ("arp?", "arp!", "syn"), REACHED, REACHED, (*REACHED, "hello")]),
     st.lists(st.sampled_from(sorted(WORDS)), max_size=4),
-    st.sampled_from([(), (), ("pong",), ("arp from others",), ("our rst",)]),
+    st.sampled_from([(), (), ("pong",), ("arp from others",), ("to a group",), ("our rst",)]),
 )
 
 
@@ -222,6 +229,7 @@ WHICH_LAYER = Exercise(
         "no carrier, after it has worked": case(*REACHED, "post", "http 200", carrier=False),
         "nobody answers ARP": case("arp?", "arp?", "arp?"),
         "nobody answers ARP, but others ask": case("arp?", "arp from others", "arp?"),
+        "nobody answers ARP, but a group is spoken to": case("arp?", "to a group", "arp?"),
         "the SYN needs no ARP, and is not answered": case("syn", "syn", "syn"),
         "ARP is answered, the SYN is not": case("arp?", "arp!", "syn", "syn"),
         "a router knows no way": case("arp?", "arp!", "syn", "icmp 3/0"),
