@@ -10,6 +10,14 @@ The references of the last three are in `client_server_peers`, with the servers 
 is netlib's own.
 """
 
-from netlib.grading import Exercise
+from netlib.exercises.client_server_call import CALL
+from netlib.exercises.client_server_cost import ROUND_TRIP_COST
+from netlib.exercises.client_server_dispatch import DISPATCH
+from netlib.exercises.client_server_frames import FRAMES
+from netlib.exercises.client_server_methods import METHODS
+from netlib.exercises.client_server_once import AT_MOST_ONCE
+from netlib.exercises.client_server_peers import InServe, Listening, Node, Server
 
-EXERCISES: tuple[Exercise, ...] = ()
+EXERCISES = (ROUND_TRIP_COST, FRAMES, DISPATCH, CALL, AT_MOST_ONCE)
+
+__all__ = ["EXERCISES", "METHODS", "InServe", "Listening", "Node", "Server"]

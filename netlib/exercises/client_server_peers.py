@@ -11,11 +11,11 @@ import inspect
 import json
 import socket as system_socket
 import threading
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from netlib.apps.rpc_messages import Frames, Message, frame
+from netlib.exercises.client_server_methods import METHODS, Methods
 from netlib.kernel.errors import SocketError
 from netlib.kernel.sockets import DATAGRAM
 from netlib.worlds.task import now, readable, sleep
@@ -24,36 +24,6 @@ PORT = 7000
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 FAILED = -32000  # the first of those that a server may give a meaning of its own
 TIMED_OUT = -32001
-
-Methods = Mapping[str, Callable[..., Any]]
-
-
-# ---- some procedures ------------------------------------------------------------------------------------------------
-
-
-def add(a: Any, b: Any) -> Any:
-    return a + b
-
-
-def divide(a: float, b: float) -> float:
-    return a / b
-
-
-def price(item: int) -> int:
-    """What an item costs, in cents."""
-    return 100 + 7 * item % 900
-
-
-def echo(value: Any = None) -> Any:
-    return value
-
-
-def letters(text: str) -> Any:
-    """A set: something that JSON can't write."""
-    return set(text)
-
-
-METHODS: Methods = {"add": add, "divide": divide, "price": price, "echo": echo, "letters": letters}
 
 
 # ---- the answers ----------------------------------------------------------------------------------------------------
