@@ -129,21 +129,25 @@ def asked(student: Any, requests: Requests, script: list[str], timeout: float = 
     async def all_of_them() -> None:
         for data, rest in requests:
             await sleep(rest)
-            outcome["began"].append(await now())
+            outcome["began"].append(await clock())
             result = await student(socket, data, timeout, tries)
-            outcome["ended"].append(await now())
+            outcome["ended"].append(await clock())
             outcome["results"].append(result)
 
     sim.run(all_of_them(), until=ENOUGH)
     outcome["ended"] += [None] * (len(outcome["began"]) - len(outcome["ended"]))
     talk = [c for c in capture.crossings if UDPDatagram in c.packet or ICMPMessage in c.packet]
-    outcome["sent"] = [(c.time, c.packet[UDPDatagram].payload) for c in talk
+    outcome["sent"] = [(round(c.time, 6), c.packet[UDPDatagram].payload) for c in talk
                        if c.sender == "client" and UDPDatagram in c.packet]  # fmt: skip
     outcome["captures"] = {
         "client": [(c.time if c.sender == "client" else c.arrival, c.packet.data) for c in talk],
         "server": [(c.time if c.sender == "server" else c.arrival, c.packet.data) for c in talk],
     }
     return outcome
+
+
+async def clock() -> float:
+    return round(await now(), 6)
 
 
 async def meet(client: Any) -> None:
@@ -206,12 +210,13 @@ def same_schedule(args: Any, outcome: Any) -> bool | str:
     for number, (sent, wanted) in enumerate(zip(split(args, outcome), split(args, expected), strict=False)):
         times, right = ([round(1000 * time) for time, _ in some] for some in (sent, wanted))
         if times != right:
-            return f"Request {number} was sent {in_ms(times)}; it has to be sent {in_ms(right)}."
+            said = f"was sent after {in_ms(times)}" if times else "was never sent"
+            return f"Request {number} {said}; it has to be sent after {in_ms(right)}."
     return True
 
 
 def in_ms(times: list[int]) -> str:
-    return f"after {', '.join(map(str, times))} ms" if times else "never"
+    return f"{', '.join(map(str, times))} ms"
 
 
 def right_results(args: Any, outcome: Any) -> bool | str:
@@ -261,20 +266,44 @@ def gaps(outcome: Any) -> list[int]:
 
 def no_back_off(args: Any, expected: Any, got: Any) -> bool:
     found = gaps(got)
-    return len(args[0]) == 1 and len(found) > 1 and len(set(found)) == 1
+    if got["results"] == [None] and got["sent"]:
+        found.append(round(1000 * (got["ended"][0] - got["sent"][-1][0])))
+    return len(args[0]) == 1 and len(found) > 1 and len(set(found)) == 1 and found[0] > 100
+
+
+def out_of_step(args: Any, got: Any) -> list[float]:
+    """How much later than it should each datagram was sent, and each request came back (seconds)."""
+    right = ours(args, got)
+    pairs = zip([time for time, _ in got["sent"]], [time for time, _ in right["sent"]], strict=False)
+    ends = [(end, wanted) for end, wanted in zip(got["ended"], right["ended"], strict=True) if end is not None]
+    return [time - wanted for time, wanted in [*pairs, *ends] if abs(time - wanted) > 0.001]
+
+
+def strays(args: Any) -> bool:
+    """Whether something comes that is no answer to what was asked last."""
+    names = ["other", "other late", "short", "refuse", *(["twice", "late", "later"] if len(args[0]) > 1 else [])]
+    return any(action in names for action in args[1])
 
 
 def wait_begins_anew(args: Any, expected: Any, got: Any) -> bool:
-    times, right = ([time for time, _ in outcome["sent"]] for outcome in (got, ours(args, got)))
-    return any(action.startswith("other") or action in ("short", "refuse", "twice") for action in args[1]) and any(
-        time > wanted + 0.001 for time, wanted in zip(times, right, strict=False)
-    )
+    late = out_of_step(args, got)
+    return strays(args) and bool(late) and min(late) > 0
+
+
+def wait_breaks_off(args: Any, expected: Any, got: Any) -> bool:
+    late = out_of_step(args, got)
+    return strays(args) and bool(late) and max(late) < 0
 
 
 def takes_anything(args: Any, expected: Any, got: Any) -> bool:
     return any(result is not None and (b"not yours" in result or
                                        (len(result) < len(data) and result != data.upper()))
                for result, (data, _) in zip(got["results"], args[0], strict=False))  # fmt: skip
+
+
+def takes_short(args: Any, expected: Any, got: Any) -> bool:
+    late = out_of_step(args, got)
+    return "short" in args[1] and None not in got["results"] and bool(late) and max(late) < 0
 
 
 def takes_earlier(args: Any, expected: Any, got: Any) -> bool:
@@ -284,8 +313,8 @@ def takes_earlier(args: Any, expected: Any, got: Any) -> bool:
 
 def stops_after_last(args: Any, expected: Any, got: Any) -> bool:
     right = ours(args, got)
-    return bool([time for time, _ in got["sent"]] == [time for time, _ in right["sent"]]) and any(
-        end is not None and end < wanted and result is None
+    return [time for time, _ in got["sent"]] == [time for time, _ in right["sent"]] and any(
+        end is not None and end < wanted and result is None and end == got["sent"][-1][0]
         for end, wanted, result in zip(got["ended"], right["ended"], got["results"], strict=False)
     )
 
@@ -352,6 +381,10 @@ RELIABLE = Scenario(
         "it returns when it should": right_times,
     },
     mistakes=[
+        Mistake("It looks as if the socket is closed: it is not yours, and the next request needs it.",
+                when=lambda args, expected, got: "EBADF" in getattr(got, "message", "")),
+        Mistake("It looks as if fewer than 4 bytes are taken for an answer: an answer begins with the whole id.",
+                when=takes_short),
         Mistake("It looks as if the error of an earlier datagram ends the request: catch SocketError. Nobody was "
                 "there then; perhaps somebody is, the next time.",
                 when=lambda args, expected, got: getattr(got, "name", "") == "SocketError"),
@@ -359,16 +392,18 @@ RELIABLE = Scenario(
                 "nothing. Send again.",
                 when=lambda args, expected, got: "refuse" in args[1] and len(got["sent"]) < len(ours(args, got)["sent"])
                 and None not in got["ended"]),
+        Mistake("It looks as if anything is taken for the answer: it has to begin with this request's id.",
+                when=takes_anything),
         Mistake("It looks as if each wait is as long as the first: let it double.", when=no_back_off),
         Mistake("It looks as if the wait begins anew with whatever comes: work out its end once, when you have sent.",
                 when=wait_begins_anew),
-        Mistake("It looks as if anything is taken for the answer: it has to begin with this request's id.",
-                when=takes_anything),
+        Mistake("It looks as if whatever comes ends the wait: go on waiting, until its end, for this request's answer.",
+                when=wait_breaks_off),
         Mistake("It looks as if the answer to an earlier request is taken: each request needs an id of its own.",
                 when=takes_earlier),
         Mistake("It looks as if the id is left on the answer: return what stands behind it.",
                 when=lambda args, expected, got: any(
-                    result and result[4:] and result[4:] == wanted for result, wanted in
+                    result is not None and result != wanted and len(result) >= 4 and result[4:] == wanted for result, wanted in
                     zip(got["results"], ours(args, got)["results"], strict=False))),
         Mistake("It looks as if it gives up when it has sent the last try: that one can be answered, too.",
                 when=stops_after_last),
@@ -377,5 +412,7 @@ RELIABLE = Scenario(
     lends={"netlib.kernel.sockets.DatagramSocket":
            ("bind", "connect", "send", "send_to", "receive", "readable", "error", "address", "peer", "close")},
     why=why_asked,
+    reproduce=lambda args: f"from netlib.exercises.udp_reliable import asked; asked(reliable_request, *{args})",
+    show=lambda value: repr(value) if isinstance(value, list | bytes) else None,
     examples=25,
 )  # fmt: skip

@@ -36,13 +36,17 @@ def come(source: str, source_port: int, destination: str, destination_port: int)
 
 def taking(endpoints: dict[str, Endpoint]) -> Callable[[Any, str, list[Any]], Any]:
     """How a step is taken on a table; `endpoints` are those that it has, by name."""
+    gone: dict[str, Endpoint] = {}
 
     def take(table: Any, method: str, args: list[Any]) -> Any:
         if method == "lookup":
             source, source_port, destination, destination_port = args
             found = table.lookup(number(source), source_port, number(destination), destination_port)
-            names = [name for name, endpoint in endpoints.items() if endpoint is found]
-            return names[0] if names else found
+            if found is None:
+                return "nobody"
+            known = {**{f"{name}, which is closed": each for name, each in gone.items()}, **endpoints}
+            names = [name for name, endpoint in known.items() if endpoint is found]
+            return f"socket {names[0]}" if names else ["no endpoint at all", found]
         name, *ends = args
         if method == "add":
             address, port, *peer = ends
@@ -50,7 +54,8 @@ def taking(endpoints: dict[str, Endpoint]) -> Callable[[Any, str, list[Any]], An
             endpoints[name] = endpoint
             table.add(endpoint)
         else:
-            table.remove(endpoints.pop(name))
+            gone[name] = endpoints.pop(name)
+            table.remove(gone[name])
         return None
 
     return take
