@@ -1,4 +1,4 @@
-"""What the lab of chapter 9 shows: datagrams stay whole, four numbers find a socket, and who is told of what is lost."""
+"""What the lab of chapter 9 shows: datagrams stay whole, four numbers find a socket, and who is told of losses."""
 
 from netlib.lab.tour import claim, counters, until
 from netlib.wire.icmp import ICMPMessage

@@ -301,6 +301,11 @@ def takes_anything(args: Any, expected: Any, got: Any) -> bool:
                for result, (data, _) in zip(got["results"], args[0], strict=False))  # fmt: skip
 
 
+def keeps_the_id(args: Any, expected: Any, got: Any) -> bool:
+    pairs = zip(got["results"], ours(args, got)["results"], strict=False)
+    return any(result and result[4:] == wanted and len(result) == 4 + len(wanted) for result, wanted in pairs)
+
+
 def takes_short(args: Any, expected: Any, got: Any) -> bool:
     late = out_of_step(args, got)
     return "short" in args[1] and None not in got["results"] and bool(late) and max(late) < 0
@@ -402,9 +407,7 @@ RELIABLE = Scenario(
         Mistake("It looks as if the answer to an earlier request is taken: each request needs an id of its own.",
                 when=takes_earlier),
         Mistake("It looks as if the id is left on the answer: return what stands behind it.",
-                when=lambda args, expected, got: any(
-                    result is not None and result != wanted and len(result) >= 4 and result[4:] == wanted for result, wanted in
-                    zip(got["results"], ours(args, got)["results"], strict=False))),
+                when=keeps_the_id),
         Mistake("It looks as if it gives up when it has sent the last try: that one can be answered, too.",
                 when=stops_after_last),
     ],

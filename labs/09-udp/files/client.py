@@ -1,11 +1,11 @@
 """A client of the lab's server.
 
-    client.py sizes ADDRESS PORT SIZE...       sends datagrams of these sizes over UDP, asks what came, and does the
-                                               same over TCP
-    client.py ask ADDRESS PORT TEXT [FROM]     one datagram, from the port FROM if given; prints what comes back
-    client.py knock ADDRESS PORT HOW COUNT     sends COUNT datagrams, 0.2 s apart, and prints what each call said;
-                                               HOW is connected or plain
-    client.py flood ADDRESS PORT COUNT SIZE    sends COUNT datagrams of SIZE bytes, and prints how many calls failed
+client.py sizes ADDRESS PORT SIZE...       sends datagrams of these sizes over UDP, asks what came, and does the
+                                           same over TCP
+client.py ask ADDRESS PORT TEXT [FROM]     one datagram, from the port FROM if given; prints what comes back
+client.py knock ADDRESS PORT HOW COUNT     sends COUNT datagrams, 0.2 s apart, and prints what each call said;
+                                           HOW is connected or plain
+client.py flood ADDRESS PORT COUNT SIZE    sends COUNT datagrams of SIZE bytes, and prints how many calls failed
 """
 
 import errno

@@ -1,11 +1,11 @@
 """All that listens on the server; goes into the background once everything does.
 
-    7001 UDP    says how many bytes each datagram had that came since it was asked last; b"?" asks
-    7001 TCP    says how many bytes each read gave, when the client has ended its side
-    7002 UDP    reads 4 bytes of each datagram, and answers with them
-    7007 UDP    answers with the first 4 bytes as they are, and the others in capitals
-    7100 UDP    four sockets: each answers with its letter
-    7200 UDP    is never read; its buffer is small
+7001 UDP    says how many bytes each datagram had that came since it was asked last; b"?" asks
+7001 TCP    says how many bytes each read gave, when the client has ended its side
+7002 UDP    reads 4 bytes of each datagram, and answers with them
+7007 UDP    answers with the first 4 bytes as they are, and the others in capitals
+7100 UDP    four sockets: each answers with its letter
+7200 UDP    is never read; its buffer is small
 """
 
 import os
