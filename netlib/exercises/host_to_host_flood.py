@@ -58,7 +58,7 @@ def judge(steps: Any, results: Any) -> str | None:
     guard = FloodGuard(limit, window)
     for _, *each in seen:
         expected = guard.saw(*each)
-    if type(got) is not bool:
+    if not isinstance(got, int):
         return f"saw(...) has to return True or False; it returned {got!r:.60}."
     if got == expected:
         return None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from netlib.apps.ping import ping
 from netlib.grading import Mistake, StatefulExercise
+from netlib.grading.words import source
 from netlib.link.switch import HEADER, Entry, Switch
 from netlib.wire.address import MACAddress
 from netlib.wire.ethernet import EthernetFrame
@@ -109,7 +110,7 @@ def judge(steps: Any, results: Any) -> str | None:
     if method == "pings":
         return "In a simulation with three hosts on the switch, h1 pings h2 twice. It does not come out as it should."
     if method == "known":
-        return f"The table has to be: {in_ports(expected)}. Yours is: {in_ports(got) or got!r}."
+        return f"The table has to be: {in_ports(expected)}. Yours is: {in_ports(got) or repr(got)}."
     return f"{reason(before, *args)} Yours: {in_ports(got) or repr(got)}."
 
 
@@ -117,9 +118,9 @@ def reason(before: list[Step], port: int, data: bytes, now: float) -> str:
     """Why this frame goes where it goes, after these steps."""
     if len(data) < HEADER:
         return f"This frame has {len(data)} bytes, less than an Ethernet header: drop it."
-    source, to = data[6:12], data[:6]
-    if source[0] & 1:
-        return f"It claims to come from {name(source)}, which is nobody's own address: drop it, and learn nothing."
+    to = data[:6]
+    if data[6] & 1:
+        return f"It claims to come from {name(data[6:12])}, which is nobody's own address: drop it, and learn nothing."
     if to[0] & 1:
         return f"It is for {name(to)}: flood it, out of every port but {port}, by which it came."
     switch = Switch(*(before[0][1:] if before and before[0][0] == "new" else ("s", 4)))
@@ -150,13 +151,13 @@ def gloss(step: Step) -> str:
 
 def reproduce(case: Any) -> str:
     first, rest = (case[0], case[1:]) if case and case[0][0] == "new" else (("new", "s", 4), case)
-    calls = [f"s = LearningSwitch({', '.join(map(repr, first[1:]))})"]
+    new = f"LearningSwitch({', '.join(map(repr, first[1:]))})"
+    calls = [f"s = {new}"]
     for method, *args in rest:
         if method == "pings":
-            return "from netlib.exercises.host_to_host_switch import in_simulation; " \
-                   f"in_simulation(LearningSwitch({', '.join(map(repr, first[1:]))}))"  # fmt: skip
-        calls.append(f"s.{method}({', '.join(map(repr, args))})")
-    return "; ".join([*calls, "s.outbox"])
+            return f"from netlib.exercises.host_to_host_switch import in_simulation; in_simulation({new})"
+        calls += ["s.outbox = []"] * (method == "receive") + [f"s.{method}({', '.join(map(source, args))})"]
+    return "; ".join([*calls, "s.outbox"] if rest[-1][0] == "receive" else calls)
 
 
 # ---- known mistakes -------------------------------------------------------------------------------------------

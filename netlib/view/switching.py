@@ -40,19 +40,25 @@ TOP, STEP, COLUMN = 44, 28, 74
 
 @dataclass(frozen=True)
 class Passage:
-    """One frame: what it is, the port by which it came, those by which it left, and who is known where by then."""
+    """One frame: what it is, the port by which it came, those by which it left, and who is known where by then.
+
+    `before`: who was known when it came, if that is not what was known after the frame before.
+    """
 
     label: str
     came: int
     left: Sequence[int]
     known: Mapping[str, int] = field(default_factory=dict)
+    before: Mapping[str, int] | None = None
 
 
 class Switching(View):
     """What `switching` returns."""
 
-    def __init__(self, passages: Iterable[Passage], ports: Sequence[str], title: str) -> None:
+    def __init__(self, passages: Iterable[Passage], ports: Sequence[str], title: str,
+                 before: Mapping[str, int] | None = None) -> None:  # fmt: skip
         self.passages, self.ports, self.title = list(passages), [str(port) for port in ports], title
+        self.before = before or {}  # the table before the first of them
         for passage in self.passages:
             for port in (passage.came, *passage.left):
                 if not 0 <= port < len(self.ports):
@@ -64,18 +70,19 @@ class Switching(View):
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """(number, what, came in by, left by, table) for each frame."""
         rows = []
-        before: Mapping[str, int] = {}
+        before = self.before
         for number, passage in enumerate(self.passages, 1):
             left = self.named(passage.left) or "none: it ends here"
-            new = self.told(passage.known, before)
+            new = self.told(passage, before)
             rows.append((str(number), passage.label, self.named([passage.came]), left, new))
             before = passage.known
         return rows
 
-    def told(self, known: Mapping[str, int], before: Mapping[str, int]) -> str:
-        """The table in words; a plus at what is new, or has moved."""
+    def told(self, passage: Passage, last: Mapping[str, int]) -> str:
+        """The table in words; a plus at what is new, or has moved.  `last` is the table after the frame before."""
+        known, before = passage.known, last if passage.before is None else passage.before
         words = [f"{'+' if before.get(name) != port else ''}{name} at {port}" for name, port in known.items()]
-        gone = [f"({name} forgotten)" for name in before if name not in known]
+        gone = [f"({name} forgotten)" for name in last if name not in known]
         return ", ".join(words + gone) or "empty"
 
     def __str__(self) -> str:
@@ -164,18 +171,21 @@ class Watched:
         return self.names.get(bytes(address)) or str(MACAddress(address))
 
     def receive(self, port: int, frame: bytes, now: float) -> None:
-        waiting = len(self.switch.outbox)
+        waiting, before = len(self.switch.outbox), self.table(now)
         self.switch.receive(port, frame, now)
         left = [out for out, _ in self.switch.outbox[waiting:]]
         what = matching.describe(decode(frame, "ethernet")).partition(", TTL")[0]
-        known = {self.name(mac): at for mac, at in sorted(self.switch.known(now).items())}
         label = f"{self.name(frame[6:12])} to {self.name(frame[:6])}: {what}"
-        self.passages.append(Passage(label, port, left, known))
+        self.passages.append(Passage(label, port, left, self.table(now), before))
+
+    def table(self, now: float) -> dict[str, int]:
+        return {self.name(mac): port for mac, port in sorted(self.switch.known(now).items())}
 
     def picture(self, title: str = "", *, since: int = 0) -> Switching:
         """The picture of what it has done, from the frame with this number on."""
         ports = [name for mac, name in self.names.items() if not mac[0] & 1]
-        return Switching(self.passages[since:], ports, title)
+        before = self.passages[since - 1].known if since else None
+        return Switching(self.passages[since:], ports, title, before)
 
 
 class Seen(NamedTuple):

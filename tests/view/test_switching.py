@@ -69,3 +69,7 @@ def test_a_watched_switch_notes_what_it_does() -> None:
         "4  h2 to h1: echo reply seq 1                            1 (h2)      0 (h1)          h1 at 0, h2 at 1",
     ]
     assert len(sim["s1"].picture(since=2).passages) == 2
+    sim.run(until=400.0)  # the table is too old by then
+    sim.run(ping(sim["h1"], "10.0.0.2", count=1))
+    *_, asked, answered = str(sim["s1"].picture(since=4)).splitlines()
+    assert asked.endswith("1 (h2), 2 (h3)  +h1 at 0, (h2 forgotten)") and answered.endswith("h1 at 0, +h2 at 1")
