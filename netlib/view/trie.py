@@ -107,7 +107,7 @@ class PrefixTree(View):
         number = self.passed.index(place) + 1
         return f"match {number}, and the longest: it wins" if place is self.passed[-1] else f"match {number}"
 
-    def cells(self) -> list[tuple[str, ...]]:
+    def cells(self) -> list[tuple[str, str, str, str]]:
         found = []
         for place in self.walk(self.root):
             if place.route:
