@@ -1085,6 +1085,148 @@ rows = [
 ]
 claims(rows, columns=("What is often told", "RFC", "netlib", "This kernel" if live else "A kernel, recorded"))
 
+# %% [markdown]
+# ## Your stack so far
+#
+# You have written a switch (chapter 3), an ARP table (7), a routing trie (8), and now a socket table. Each was tried alone. Here they work together: in one network, and then between two Linux kernels.
+#
+# `mine` fetches the three. Where one of yours is missing, netlib's takes its place, and `mine` says so.
+
+# %% live
+LearningSwitch, ArpTable, Trie = mine("3.2"), mine("7.2"), mine("8.3")
+
+# %% [markdown]
+# A client and a bystander on your switch, a router, a server. All hosts have your ARP table, your trie and your socket table, the router too. The client sends two requests with your `reliable_request`.
+#
+# **Predict,** before you run it: which frames does the bystander get to see? How many ARP questions are asked, and by whom?
+
+
+# %%
+def counting(kind, calls: Counter, what: str, *methods: str):
+    """The same class, which counts how often these methods are called."""
+
+    def counted(name):
+        def method(self, *args):
+            calls[f"{what}.{name}"] += 1
+            return getattr(kind, name)(self, *args)
+
+        return method
+
+    return type(kind.__name__, (kind,), {name: counted(name) for name in methods})
+
+
+def whole_stack(calls: Counter):
+    """The network with your parts in it; (simulation, capture of all its cables)."""
+    parts = Parts(
+        neighbours=counting(ArpTable, calls, "ARP table", "send", "receive"),
+        routes=counting(Trie, calls, "trie", "lookup"),
+        udp_table=counting(UdpTable, calls, "socket table", "lookup"),
+    )
+    sim = Simulation.topology(
+        """
+        client 10.0.1.1/24 -- s1       delay=1ms
+        bystander 10.0.1.2/24 -- s1    delay=1ms
+        s1 -- 10.0.1.254/24 r          delay=1ms
+        r 10.0.2.254/24 -- 10.0.2.1/24 server   delay=10ms
+        """,
+        seed=9,
+        parts={"s1": counting(LearningSwitch, calls, "switch", "receive")}
+        | dict.fromkeys(("client", "bystander", "r", "server"), parts),
+    )
+    return sim, sim.capture()
+
+
+# %% live needs="9.2 9.4"
+UdpTable().lookup(bytes(4), 1, bytes(4), 1)  # waits here until 9.2 is solved
+reliable_request(None, b"").close()  # and here until 9.4 is
+calls = Counter()
+sim, everything = whole_stack(calls)
+sim.spawn(capitals(sim["server"], Counter()))
+
+
+async def two_requests():
+    socket = sim["client"].socket(DATAGRAM)
+    socket.connect("10.0.2.1", 7007)
+    return [await reliable_request(socket, words) for words in (b"first", b"second")]
+
+
+print("answers:", sim.run(two_requests()))
+display(sim.drawing("Your stack, and what its cables carried"))
+display(table(calls.items(), ["yours", "called"], "What your code was asked"))
+SequenceDiagram.from_crossings(
+    everything, hosts=["bystander", "client", "s1", "r", "server"], title="Two requests through your stack"
+)
+
+# %% [markdown]
+# Read it from the top. The client asks *everybody* who 10.0.1.254 is: the switch floods that, so the bystander sees it. The router answers to the client alone, whom the switch knows by now. Then the router has to ask on the server's cable in turn.
+# Two questions, no more: whoever is asked has learned who asks, so neither the router nor the server has to ask back. The second request needs none: three cables there, and three back.
+# Where each of these frames went was decided by your code.
+#
+# ### Between two kernels
+#
+# Now on the lab. The client's *kernel* and its program stay. The bridge in `sw` lets go of its two ports, and your switch carries the frames between them. In r's place stands a router with your trie and your ARP tables; in the server's place a host with your socket table, on
+# which a program answers on port 7007. Kernel, your switch, your router, 10 ms of cable, your host, and all the way back.
+
+# %% live needs="9.2"
+from contextlib import ExitStack
+from select import select
+from time import monotonic
+
+from netlib.worlds.live import Live, PacketDevice
+
+UdpTable().lookup(bytes(4), 1, bytes(4), 1)  # waits here until 9.2 is solved
+
+
+def carried(switch, sockets, words: str) -> str:
+    """What the client's program prints, with `switch` carrying frames between these sockets while it runs."""
+    with lab["client"].popen(f"{PROGRAM} {words}") as program:
+        while program.poll() is None:
+            for ready in select(sockets, [], [], 0.01)[0]:
+                switch.receive(sockets.index(ready), ready.recv(65536), monotonic())
+            sending, switch.outbox = switch.outbox, []
+            for port, frame in sending:
+                sockets[port].send(frame)
+        return program.stdout.read().strip()
+
+
+if live:
+    parts = Parts(neighbours=ArpTable, routes=Trie, udp_table=UdpTable)
+    router, server = Host("router", Random(9), parts, forwarding=True), Host("server", Random(10), parts)
+    server.attach("10.9.2.1/24", MACAddress("02:00:00:00:aa:21"))
+    server.add_route("0.0.0.0/0", via="10.9.2.254")
+    with ExitStack() as stack:
+        devices = {}
+        for number, address in enumerate(("10.9.1.254/24", "10.9.2.254/24"), 1):
+            lab["r"].run(f"ip addr flush dev eth{number}", check=True)
+            lab["sw"].run(f"ip link set eth{number} nomaster", check=True)
+            interface = router.attach(address, MACAddress(f"02:00:00:00:aa:1{number}"))
+            devices[interface] = PacketDevice(lab["r"].packet_socket(f"eth{number}"))
+        ends = [PacketDevice(lab["sw"].packet_socket(f"eth{number}")).socket for number in (1, 2)]
+        stack.enter_context(Live(router, devices))
+        running = stack.enter_context(lab["server"].attach(server))
+        running.spawn(capitals(server, Counter()))
+        lab["client"].run("ip neigh flush dev eth1", check=True)
+        switch = LearningSwitch("sw", 2)
+        said = [carried(switch, ends, f"ask {HERE} 7007 0001hello-{word}") for word in ("kernel", "again")]
+        closed = carried(switch, ends, f"knock {HERE} 7999 connected 2").splitlines()
+        neighbour = lab["client"].run("ip neigh show 10.9.1.254").stdout.split()
+    print("the client's program was answered:", ", ".join(said))
+    print("and at a closed port it met:", closed[1])
+    print("the client's kernel has your router's MAC address" if "02:00:00:00:aa:11" in neighbour else neighbour)
+    print(
+        "your switch knows both"
+        if set(switch.known(monotonic()).values()) == {0, 1}
+        else "your switch does NOT know both"
+    )
+else:
+    recorded(
+        "the client's program was answered: 0001HELLO-KERNEL, 0001HELLO-AGAIN\nand at a closed port it met: send 2: ECONNREFUSED\n"
+        "the client's kernel has the router's MAC address\nthe switch knows both"
+    )
+
+# %% [markdown]
+# Ethernet, ARP, IP, routing, ICMP and UDP: what carried these bytes between two programs was yours, or replaceable by yours, down to the frames. What is missing is what makes a stream of it: TCP, from chapter 10 on.
+
 # %% live
 if lab:
     lab.down()
