@@ -298,7 +298,7 @@ DELIVER = Exercise(
                 partial(deliver_wrongly, any_protocol=True)),
         Mistake("It looks as if the port is read with its low byte first.", partial(deliver_wrongly, order="little")),
         Mistake("It looks as if a cut-off frame raises: look at the length before each step.",
-                when=lambda args, expected, got: getattr(got, "name", "") in ("IndexError", "error", "KeyError")),
+                when=lambda args, expected, got: getattr(got, "name", "") in ("IndexError", "struct.error")),
     ],
     without=("netlib.wire", "netlib.host", "netlib.internet"),
     allowing=("netlib.wire.address",),

@@ -44,6 +44,7 @@ from netlib.worlds.task import readable, sleep
 
 # %%
 by_hand = bytes.fromhex("ff ff ff ff ff ff  02 00 00 00 00 01  88 b5  68 69")
+cards = [bytes(MACAddress(f"02:00:00:00:00:0{n}")) for n in (1, 2, 3)]  # three cards, for later
 show(by_hand, like=EthernetFrame)
 
 # %% [markdown]
@@ -107,7 +108,6 @@ check("3.1", accepts)
 # Four frames come by three cards. The second has joined the group of multicast DNS, and the third is a sniffer.
 
 # %% needs="3.1"
-cards = [bytes(MACAddress(f"02:00:00:00:00:0{n}")) for n in (1, 2, 3)]
 mdns = bytes.fromhex("01005e0000fb")
 rows = []
 for what, to in (
@@ -139,7 +139,7 @@ table(rows, ["a frame", "card 1", "card 2, in the group", "card 3, promiscuous"]
 # **Predict, and write it down:** how many of the six does h3's card get if s1 is a hub? And if it is a switch that was just switched on?
 
 # %%
-NAMES = {bytes(MACAddress(f"02:00:00:00:00:0{n}")): f"h{n}" for n in (1, 2, 3)}
+NAMES = dict(zip(cards, ("h1", "h2", "h3"), strict=True))
 
 
 def three_hosts(part):
@@ -690,13 +690,12 @@ live = bool(lab and lab.live)
 # %% [markdown]
 # ### Your table beside the kernel's
 #
-# h1 knows h2's MAC address. Then the bridge's table is emptied, and h1 pings h2, once and again, and then h3, whose MAC address it has to ask for. All three ports of the bridge are captured. Your switch is shown the frames that came *in* there, in their order, and
-# decides; then we look where the kernel sent each of them, and what each has in its table. `bridge fdb show` prints the kernel's (**fdb**: forwarding database).
+# h1 knows h2's MAC address. Then the bridge's table is emptied, and h1 pings h2, once and again, and then h3, whose MAC address it has to ask for. All three ports of the bridge are captured: what comes in by one of them goes out of others, and so we see what the kernel decided. Its
+# table is printed by `bridge fdb show` (**fdb**: forwarding database).
 #
 # **Predict:** which of the frames does the kernel's bridge flood?
 
-# %% live needs="3.2"
-LearningSwitch("sw", 3)  # waits here until 3.2 is solved
+# %% live
 if lab:
     lab["h1"].run("ping -n -c 1 -W 5 -s 30 10.3.0.2", check=True)  # h1 knows h2's MAC address now
     lab["h1"].run("ip neigh flush to 10.3.0.3", check=True)  # and not h3's
@@ -707,13 +706,32 @@ if lab:
         lab["h1"].run("ping -n -c 1 -W 5 -s 33 10.3.0.3", check=True)
     kernel_table = bridge_table("after three pings")
     seen = passed({number: captures[f"sw:{port}"].packets for number, port in enumerate(PORTS)})
+    rows = [
+        (decode(frame.frame).summary(), PORTS[frame.came], ", ".join(PORTS[port] for port in frame.left))
+        for frame in seen
+    ]
+    display(table(rows, ["frame", "came in by", "the kernel sent it out of"], "What the kernel's bridge did"))
+    floods = [frame for frame in seen if len(frame.left) == 2]
+    kernel_unicast_floods = sum(not frame.frame[0] & 1 for frame in floods)
+    print(f"The kernel flooded {len(floods)} of the frames, {kernel_unicast_floods} of them for one host alone.")
+else:
+    kernel_unicast_floods = 1
+    recorded("The kernel flooded 2 of the frames, 1 of them for one host alone.")
+
+# %% [markdown]
+# The first ping's request, for h2 alone, was flooded, since the table was empty; the second ping's was not. A frame floods once, and then not. (And the question for h3's MAC address was for everybody anyway.) What would *your* switch have done?
+
+# %% live needs="3.2"
+LearningSwitch("sw", 3)  # waits here until 3.2 is solved
+if lab:
     hosts = {frame.frame[6:12]: f"h{frame.came + 1}" for frame in seen}
     yours = Watched(LearningSwitch("sw", 3), {mac: hosts[mac] for mac in sorted(hosts, key=hosts.get)})
     for frame in seen:
         yours.receive(frame.came, frame.frame, frame.time)
         yours.outbox = []
-    alike = [passage.left == frame.left for passage, frame in zip(yours.passages, seen, strict=True)]
-    print(f"Of {len(seen)} frames, your switch sends {sum(alike)} where the kernel's bridge sent them.")
+    alike = [sorted(passage.left) == frame.left for passage, frame in zip(yours.passages, seen, strict=True)]
+    display(yours.picture("What came in at the bridge, and what your switch does with it"))
+    print(f"Your switch sends {sum(alike)} of {len(seen)} frames where the kernel's bridge sent them.")
     known = {str(MACAddress(mac)): PORTS[port] for mac, port in yours.switch.known(seen[-1].time).items()}
     rows = [
         (yours.name(MACAddress(mac)), mac, kernel_table.get(mac, "-"), known.get(mac, "-"))
@@ -721,19 +739,10 @@ if lab:
     ]
     display(table(rows, ["host", "MAC address", "bridge fdb", "your switch"], "Two tables"))
     print("They agree." if known == kernel_table else "They differ!")
-    display(yours.picture("What came in at the bridge, and what your switch does with it"))
-    kernel_floods = [frame for frame in seen if len(frame.left) == 2]
-    kernel_unicast_floods = sum(not frame.frame[0] & 1 for frame in kernel_floods)
-    print(f"The kernel flooded {len(kernel_floods)} frames, {kernel_unicast_floods} of them for one host alone.")
 else:
-    kernel_unicast_floods = 1
-    recorded(
-        "Of 8 frames, the switch sends 8 where the kernel's bridge sent them. Both tables have the three hosts.\nThe kernel flooded 2 frames, 1 of them for one host alone."
-    )
+    recorded("The switch sends 8 of 8 frames where the kernel's bridge sent them. Both tables have the three hosts.")
 
 # %% [markdown]
-# The first ping's request, for h2 alone, is flooded, since the table was empty; the second ping is not. And the question for h3's MAC address is for everybody anyway.
-#
 # ### Ageing, and a hub
 #
 # The kernel forgets after 300 s, too. That is long to wait, so we set it to one second. Then to 0: what was a hub again? **Predict:** of the four packets of two pings between h1 and h2, how many does h3's card get then, and how many does its IP layer hear of? (The kernel counts those:
