@@ -28,7 +28,7 @@ def tables_of(hosts: Iterable[Host]) -> tuple[dict[str, list[Route]], dict[IPv4A
     routers: set[str] = set()
     for host in hosts:
         tables[host.name] = list(host.internet.routes)  # type: ignore[call-overload]
-        homes |= {port.address.address: host.name for port in host.internet.ports}
+        homes |= dict.fromkeys(host.internet.addresses, host.name)
         if host.internet.forwarding:
             routers.add(host.name)
     return tables, homes, routers
