@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Literal, overload
 
-from netlib.internet.input import Internet, Port, SendError, reason
+from netlib.internet.input import Internet, SendError, reason
 from netlib.internet.ipv6 import Internet6
 from netlib.internet.parts import InternetParts, addressed, returned
 from netlib.internet.routes import Route
@@ -50,7 +50,6 @@ from netlib.wire.ipv6 import ICMPV6, NO_NEXT_HEADER, IPv6Packet
 __all__ = ["DATAGRAM", "RAW", "RAW6", "DatagramSocket", "Host", "Interface", "Parts", "RawSocket", "RawSocket6",
            "Route", "SendError"]  # fmt: skip
 
-NOWHERE = IPv4Interface("0.0.0.0/32")  # what IPv4 knows of an interface that has IPv6 only
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Interface:
     address: IPv4Interface | IPv6Interface  # the one that it was attached with
     mac: MACAddress | None  # None: the link carries IP packets and no frames, as TUN does
     mtu: int  # bytes of the largest packet
-    neighbours: NeighboursPart | None  # for IPv4
+    neighbours: NeighboursPart | None = None  # for IPv4
 
     def __str__(self) -> str:
         return f"{self.name} {self.address}"
@@ -113,24 +112,27 @@ class Host:
         """
         if isinstance(address, str):
             address = IPv6Interface(address) if ":" in address else IPv4Interface(address)
-        if isinstance(address, IPv6Interface):
-            number = len(self.interfaces)
-            self.internet6.attach(number, address, mac, mtu)
-            self.internet.ports.append(Port(NOWHERE, mtu))  # interfaces have one numbering
-            self.interfaces.append(Interface(f"eth{number}", number, address, mac, mtu, None))
-            return self.interfaces[-1]
-        if mtu < 68:  # "Every internet module must be able to forward a datagram of 68 octets" (RFC 791)
-            raise ValueError(f"an MTU of {mtu} bytes: IPv4 needs 68 at least")
-        number = self.internet.attach(address, mtu)
-        neighbours = self.parts.neighbours(address.address, mac) if mac else None
-        interface = Interface(f"eth{number}", number, address, mac, mtu, neighbours)
+        number = len(self.interfaces)
+        interface = Interface(f"eth{number}", number, address, mac, mtu)
+        self.add_address(interface, address)
         self.interfaces.append(interface)
         return interface
 
-    def add_address(self, interface: Interface, address: str | IPv6Interface) -> None:
-        """Give an interface one more IPv6 address, whether it has IPv4 or IPv6 so far."""
-        address = IPv6Interface(address) if isinstance(address, str) else address
-        self.internet6.attach(interface.number, address, interface.mac, interface.mtu)
+    def add_address(self, interface: Interface, address: str | IPv4Interface | IPv6Interface) -> None:
+        """Give an interface one more address, of either IP version: what `ip addr add` does."""
+        if isinstance(address, str):
+            address = IPv6Interface(address) if ":" in address else IPv4Interface(address)
+        number, table = interface.number, interface.neighbours
+        if isinstance(address, IPv6Interface):
+            self.internet6.attach(number, address, interface.mac, interface.mtu)
+            return
+        if table is not None and not hasattr(table, "own"):
+            raise TypeError(f"{interface}: the part neighbours has no list `own`, so it can have one address alone")
+        self.internet.attach(number, address, interface.mtu)
+        if table is None and interface.mac is not None:
+            table = interface.neighbours = self.parts.neighbours(address.address, interface.mac)
+        if table is not None and hasattr(table, "own"):
+            table.own = self.internet.ports[number].addresses
 
     def add_route(self, network: str | IPv4Network | IPv6Network, via: str | IPv4Address | IPv6Address) -> None:
         """Send packets for `network` to the router `via`; "0.0.0.0/0" and "::/0" are the default routes."""
@@ -382,7 +384,7 @@ class Host:
         """Give a packet to the link: straight away, or when the next hop's MAC address is known."""
         if interface.neighbours is None or interface.mac is None:
             self.outbox.append((interface, data))
-        elif next_hop == IPv4Address.BROADCAST or interface.address.network.is_broadcast(next_hop):
+        elif next_hop == IPv4Address.BROADCAST or self.internet.ports[interface.number].is_broadcast(next_hop):
             frame = EthernetFrame(MACAddress.BROADCAST, interface.mac, ETHERTYPE_IPV4, data)
             self.outbox.append((interface, frame.build()))
         else:

@@ -332,12 +332,18 @@ class Internet6:
         return route.interface, route.via or destination
 
     def source_for(self, destination: IPv6Address, interface: int) -> IPv6Address:
-        """The address to send from: of the destination's scope, then the longest common prefix (RFC 6724 section 5,
-        rules 2 and 8)."""
-        wanted = int(destination)
-        own = [known.address for known in self.ports[interface].addresses]
-        own += [address for address in self.addresses if address not in own and not address.is_link_local]
-        return min(own, key=lambda a: (a.scope != destination.scope, (int(a) ^ wanted).bit_length()))
+        """The address to send from: of the destination's scope, of the interface that it leaves by, with the longest
+        prefix in common (RFC 6724 section 5, rules 2, 5 and 8); of several, the newest, as Linux chooses."""
+
+        def rank(candidate: tuple[int, IPv6Interface]) -> tuple[bool, bool, int]:
+            number, own = candidate
+            common = 128 - (int(own.address) ^ int(destination)).bit_length()
+            # "up to the length of S's prefix (i.e., the portion of the address not including the interface ID)"
+            return own.address.scope != destination.scope, number != interface, -min(common, own.network.prefix)
+
+        candidates = [(number, own) for number, port in self.ports.items() for own in reversed(port.addresses)
+                      if number == interface or not own.address.is_link_local]  # fmt: skip
+        return min(candidates, key=rank)[1].address
 
     def source(self, destination: IPv6Address, port: int | None = None) -> IPv6Address:
         """The address that a packet to `destination` would have as its source; `SendError` if there is no way."""
