@@ -17,7 +17,7 @@ from netlib.exercises.osi_model_frames import (
     pattern,
     tcp,
 )
-from netlib.exercises.osi_model_layers import ARP, ICMP, IPV6, TCP, UDP, looks_at, request_of
+from netlib.exercises.osi_model_layers import ARP, ICMP, IPV6, TCP, UDP, looks_at, owners, request_of
 from netlib.grading import Exercise, Mistake
 
 DEVICES = ("hub", "switch", "router", "l4", "l7")
@@ -117,6 +117,20 @@ def why(args: Any) -> str:
     return f"The request's first line, and the field Host (in any case, spaces around the value left out).{longer}"
 
 
+def show(value: Any) -> str | None:
+    """A frame layer by layer; anything else as usual."""
+    if not isinstance(value, bytes) or len(value) < 60:
+        return None
+    lines, at = [f"{len(value)} bytes"], 0
+    for owner, size in owners(value):
+        part = value[at : at + size]
+        text = part.decode("latin-1") if owner == "application" else ""
+        shown = repr(text) if text else part[:40].hex(" ") + " ..." * (size > 40)
+        lines.append(f"{owner} ({size}): {shown}")
+        at += size
+    return "\n".join(lines)
+
+
 def same_key(expected: Any, got: Any) -> bool:
     return got is None if expected is None else isinstance(got, tuple) and got == expected
 
@@ -130,6 +144,7 @@ LOOKS_AT = Exercise(
     rfc="IEEE 802.1Q; RFC 1812 section 5.2.1; RFC 9293 section 3.1; RFC 9112 section 3",
     reference=looks_at,
     equal=same_key,
+    show=show,
     inputs=st.one_of(
         st.tuples(st.sampled_from(["l4", "l7", "l7", "l7", "router"]), frames),
         st.tuples(st.sampled_from(DEVICES), frames),
@@ -181,6 +196,6 @@ LOOKS_AT = Exercise(
         Mistake("It looks as if other requests, or none at all, raise: return None for what can't be read.",
                 when=lambda args, expected, got: expected is None and hasattr(got, "names")),
     ],
-    without=("netlib.wire", "netlib.view", "netlib.exercises.osi_model_layers"),
+    without=("netlib.wire", "netlib.exercises.osi_model_layers"),
     why=why,
 )  # fmt: skip

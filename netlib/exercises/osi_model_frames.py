@@ -5,6 +5,7 @@ or several in a row, and padding, so that nothing stands where a fixed offset wo
 """
 
 from itertools import pairwise
+from textwrap import wrap
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from netlib.exercises.osi_model_layers import ARP, ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, VLAN, encapsulate, owners
 from netlib.exercises.osi_model_mistakes import encapsulate_by, owners_by
 from netlib.grading import REJECTED, Exercise, Mistake
+from netlib.grading.words import source
 from netlib.wire.address import IPv4Address
 from netlib.wire.arp import ARPPacket
 from netlib.wire.ethernet import EthernetFrame
@@ -106,8 +108,10 @@ broken_frames = st.builds(
 
 def why_owners(args: Any) -> str:
     (frame,) = args
-    parts = owners(frame)
-    names = dict(parts)
+    try:
+        names = dict(owners(frame))
+    except ValueError as error:
+        return f"Lengths that can't be: {error}."
     said = ["Each header says what is inside the next, and how long it is."]
     if frame[12:14] == b"\x81\0":
         said.append("0x8100 is a VLAN tag: its 4 bytes are Ethernet's, and the real EtherType is the last two of them.")
@@ -138,7 +142,7 @@ OWNERS = Exercise(
     points=4,
     summary="Which bytes of a frame are whose, from the first to the last.",
     signature="owners(frame: bytes) -> list[tuple[str, int]]",
-    rfc="IEEE 802.3; RFC 791 section 3.1; RFC 8200 section 3; RFC 9293 section 3.1; RFC 8446 section 5.1",
+    rfc="RFC 791 section 3.1; RFC 9293 section 3.1; RFC 8446 section 5.1",
     reference=owners,
     equal=same_parts,
     show=show_parts,
@@ -198,7 +202,7 @@ OWNERS = Exercise(
         Mistake("It looks as if two neighbours of the same owner are listed one by one: make them one part.",
                 when=lambda args, expected, got: any(a[0] == b[0] for a, b in pairwise(got))),
     ],
-    without=("netlib.wire", "netlib.view", "netlib.exercises.osi_model_layers"),
+    without=("netlib.wire", "netlib.exercises.osi_model_layers"),
     why=why_owners,
 )  # fmt: skip
 
@@ -266,10 +270,24 @@ def why_encapsulate(args: Any) -> str:
     )
 
 
+def in_short(given: Any, name: str) -> str:
+    """The fields of the text, and where these are others."""
+    changed = ", ".join(f"{key!r}: {source(value)}" for key, value in given.items() if EXAMPLE[key] != value)
+    return f"{name} | {{{changed}}}" if changed else name
+
+
+def show_fields(value: Any) -> str | None:
+    if not isinstance(value, dict) or value.keys() != EXAMPLE.keys():
+        return None
+    text = in_short(value, "those of the text")
+    return "\n    ".join(wrap(text, 100, break_long_words=False))
+
+
 def reproduce(args: Any) -> str:
     data, given = args
-    changed = {name: value for name, value in given.items() if EXAMPLE.get(name) != value}
-    return f"from netlib.exercises.osi_model_frames import EXAMPLE; encapsulate({data!r}, EXAMPLE | {changed!r})"
+    before = "from netlib.exercises.osi_model_frames import pattern; " if len(data) > 64 else ""
+    made = f"pattern({len(data)})" if data == pattern(len(data)) and before else source(data)
+    return f"{before}encapsulate({made}, {in_short(given, 'fields')})"
 
 
 ENCAPSULATE = Exercise(
@@ -333,5 +351,6 @@ ENCAPSULATE = Exercise(
     allowing=("netlib.wire.checksum", "netlib.wire.address"),
     why=why_encapsulate,
     like=EthernetFrame,
+    show=show_fields,
     reproduce=reproduce,
 )  # fmt: skip

@@ -64,7 +64,7 @@ GOODPUT = Exercise(
     equal=close,
     inputs=st.one_of(
         st.tuples(sizes, st.sampled_from([1500, 1500, 1500, 1280, 9000, 576, 68]), st.booleans(), st.booleans()),
-        st.tuples(st.integers(-3, 3), st.integers(60, 75), st.booleans(), st.booleans()),
+        st.tuples(st.integers(-3, 3), st.sampled_from([1500, 68, 67, 0]), st.booleans(), st.booleans()),
     ),
     pinned={
         "one letter": (1,),

@@ -18,7 +18,7 @@ from netlib.exercises.osi_model_frames import (
     pattern,
     record,
 )
-from netlib.exercises.osi_model_layers import owners, which_layer
+from netlib.exercises.osi_model_layers import ALERT, is_tls, owners, which_layer
 from netlib.grading import Exercise, Mistake
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.arp import REPLY, REQUEST, ARPPacket
@@ -114,12 +114,30 @@ def word_of(packet: Packet) -> str:
     return next((word for word, frame in WORDS.items() if frame == packet.data), "")
 
 
+def described(packet: Packet) -> str:
+    """The packet, and what TCP carries in it."""
+    data = packet[TCPSegment].payload if TCPSegment in packet else b""
+    if not data:
+        return str(packet)
+    if not is_tls(data):
+        first = data.split(b"\r\n")[0].decode("latin-1")
+        return f"{packet}: {first!r}"
+    kinds = []
+    while len(data) >= 5:
+        end = 5 + int.from_bytes(data[3:5], "big")
+        kinds.append(
+            f"type {data[0]} with {end - 5} bytes" + (f" ({data[5:end].hex(' ')})" if data[0] == ALERT else "")
+        )
+        data = data[end:]
+    return f"{packet}: TLS records of {', '.join(kinds)}"
+
+
 def show(value: Any) -> str | None:
     """A capture as a list of lines; anything else as usual."""
     if not isinstance(value, list) or not all(isinstance(packet, Packet) for packet in value):
         return None
-    lines = [f"{number}. {packet}" for number, packet in enumerate(value, 1)]
-    return "\n".join([f"{len(value)} packets:", *lines]) if lines else "no packets"
+    lines = [f"{number}. {described(packet)}" for number, packet in enumerate(value, 1)]
+    return "\n".join([f"{len(value)} packet{'s' * (len(value) != 1)}:", *lines]) if lines else "no packets"
 
 
 def reproduce(args: Any) -> str:
@@ -143,6 +161,9 @@ REASONS = {
 
 def why(args: Any) -> str:
     right = which_layer(*args)
+    segments = [p[TCPSegment] for p in args[0] if TCPSegment in p and p[IPv4Packet].destination == args[1]]
+    if right == "unknown" and any(one.rst for one in segments) and any(one.syn for one in segments):
+        return "A SYN+ACK came, so somebody does listen; the RST broke off what had begun, and does not say why."
     if right == "link":
         far = any(ICMPMessage in p and (p[ICMPMessage].type, p[ICMPMessage].code) == (3, 1) for p in args[0])
         return (
@@ -263,7 +284,7 @@ WHICH_LAYER = Exercise(
         "another protocol answers": case(*REACHED, "post", "banner"),
     },
     mistakes=[
-        Mistake("It looks as if what we sent ourselves counts: only what is received proves anything.",
+        Mistake("It looks as if packets count that are not for us: our own, or what others tell a group.",
                 variant(whose=False)),
         Mistake("It looks as if the first answer decides: the last one does.", variant(last=False)),
         Mistake("It looks as if every alert is a failure: description 0, close_notify, is a goodbye.",
@@ -286,7 +307,7 @@ WHICH_LAYER = Exercise(
         Mistake("It looks as if an HTTP error is blamed on a layer below: those have carried it.",
                 variant(bad="transport")),
     ],
-    without=("netlib.exercises.osi_model_layers", "netlib.view"),
+    without=("netlib.exercises.osi_model_layers",),
     why=why,
     reproduce=reproduce,
 )  # fmt: skip
