@@ -148,28 +148,25 @@ class Server:
     """Answers requests, one after the other.
 
     `dispatch` and `memory` may be yours.  A memory knows a call by its id: "ada:7" is call 7 of client ada.  `work`
-    is how long (seconds) each call keeps the server busy.  `lose`: the replies, counted from 1, that get lost.
+    is how long (seconds) each call keeps the server busy.
     """
 
-    def __init__(
-        self, methods: Methods, *, dispatch: Any = dispatch, memory: Any = None, work: float = 0.0,
-        lose: tuple[int, ...] = (),
-    ) -> None:  # fmt: skip
-        self.methods, self.dispatch, self.memory, self.work, self.lose = methods, dispatch, memory, work, lose
+    def __init__(self, methods: Methods, *, dispatch: Any = dispatch, memory: Any = None, work: float = 0.0) -> None:
+        self.methods, self.dispatch, self.memory, self.work = methods, dispatch, memory, work
         self.received = 0  # messages
-        self.replies = 0
         self.busy = 0.0  # seconds
+        self.port = 0  # the one that it serves
 
-    async def udp(self, host: Any, port: int = PORT) -> None:
+    async def udp(self, host: Any, port: int = PORT, address: str = "0.0.0.0") -> None:
         """Serve the datagrams that come to a port, for ever."""
         socket = host.socket(DATAGRAM)
-        socket.bind("0.0.0.0", port)
+        socket.bind(address, port)
+        self.port = socket.address[1]
         while await readable(socket):
             with suppress(SocketError):  # news about a reply that did not arrive
                 if received := socket.receive():
                     reply = await self.answer(received[0])
-                    self.replies += reply is not None
-                    if reply is not None and self.replies not in self.lose:
+                    if reply is not None:
                         socket.send_to(reply, received[1])
 
     async def answer(self, message: bytes) -> bytes | None:
@@ -246,17 +243,19 @@ class Listening:
 
     def talk(self, connection: Any) -> None:
         """Answer one client, until it has had enough or makes no sense."""
-        with connection, suppress(OSError):
-            frames = self.frames()
-            try:
+        try:
+            with connection, suppress(ConnectionError):
+                frames = self.frames()
                 while data := connection.recv(65_536):
-                    replies = [self.dispatch(self.methods, message) for message in frames.feed(data)]
+                    try:
+                        messages = frames.feed(data)
+                    except ValueError:  # no frames: nothing that follows can be read
+                        return
+                    replies = [self.dispatch(self.methods, message) for message in messages]
                     self.calls += len(replies)
                     connection.sendall(b"".join(frame(reply) for reply in replies if reply is not None))
-            except OSError:
-                raise
-            except Exception as error:
-                self.error = error
+        except Exception as error:
+            self.error = error
 
 
 # ---- in other worlds ------------------------------------------------------------------------------------------------
