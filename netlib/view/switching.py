@@ -35,7 +35,7 @@ from netlib.view.html import (
 from netlib.wire.address import MACAddress
 from netlib.wire.packet import Packet, decode
 
-TOP, STEP, COLUMN = 44, 28, 74
+TOP, STEP, COLUMN = 44, 28, 74.0  # pixels
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,10 @@ class Switching(View):
 
     def draw(self) -> SVG:
         rows = self.rows()
-        left = 24 + max([text_width(f"{row[0]}  {row[1]}", 12) for row in rows], default=0) + COLUMN / 2
-        xs = [left + COLUMN * port for port in range(len(self.ports))]
-        right = xs[-1] + COLUMN / 2
+        column = max([COLUMN, *(1.1 * text_width(name, 12) + 12 for name in self.ports)])
+        left = 24 + max([text_width(f"{row[0]}  {row[1]}", 12) for row in rows], default=0) + column / 2
+        xs = [left + column * port for port in range(len(self.ports))]
+        right = xs[-1] + column / 2
         svg = SVG(right + max([text_width(row[4], 12) for row in rows], default=0) + 24, TOP + STEP * len(rows) + 30)
         bottom = TOP + STEP * len(rows)
         for x, name, port in zip(xs, self.ports, range(len(xs)), strict=True):

@@ -12,7 +12,7 @@
 # - say what MAC address, IP address and port are each for, and why no two of them are enough;
 # - see when a switch sends your traffic to everybody, on a live kernel too, and who may have brought it there.
 #
-# It takes 60 to 90 minutes. You need nothing but Python. Where bytes of an IP packet come up, the text says where they are; chapter 5 has the rest.
+# It takes 60 to 90 minutes. You need no earlier chapter. Where bytes of an IP packet come up, the text says where they are; chapter 5 has the rest.
 
 # %%
 from html import escape
@@ -39,8 +39,8 @@ from netlib.worlds.task import readable, sleep
 # | `88 b5` | what is inside: the **ethertype**. `08 00` is IPv4, `08 06` ARP, `86 dd` IPv6; `88 b5` is set aside for experiments |
 # | `68 69` | the payload: here two letters |
 #
-# (On a cable there is more: a preamble before it, padding up to 60 bytes, and a checksum of 4 bytes at its end. The network card adds and removes these, so programs never see them. RFC 894 says how IP travels
-# in such a frame.)
+# (On a cable there is more: a preamble before it, zeros that fill a short frame up to 60 bytes, and a checksum of 4 bytes at its end. The card that sends adds these. The one that receives takes preamble and checksum off, so programs never see them. RFC 894 says how
+# IP travels in such a frame.)
 
 # %%
 by_hand = bytes.fromhex("ff ff ff ff ff ff  02 00 00 00 00 01  88 b5  68 69")
@@ -365,6 +365,8 @@ table(rows, ["field", "on the client's cable", "on the server's cable", ""], "On
 #
 # So three questions, and each is asked by somebody else: which card (the cards on the link), which host (the routers), which program (the host's kernel).
 #
+# (An IP address is often drawn as four bytes. That is IPv4; an IPv6 address has sixteen, RFC 8200. All of this section holds for both.)
+#
 # ### Why not MAC addresses alone?
 #
 # They are unique enough, so why not one switch, or many, for the whole world? Because a MAC address does not tell where it is, a switch needs an entry for *each* address. IP addresses come in blocks, and a router needs one entry for a whole block
@@ -386,7 +388,7 @@ def flooded_share(hosts: int, frames: int = 20_000, limit: int = 1024) -> float:
 
 
 bars(
-    [(f"{n} hosts", flooded_share(n)) for n in (100, 1000, 2000, 10_000)],
+    [(f"{n} hosts", round(flooded_share(n), 1)) for n in (100, 1000, 2000, 10_000)],
     "%",
     "Frames that a switch with a table of 1024 floods",
 )
@@ -502,10 +504,10 @@ print(
     "what h3's host says to the frames that it gets:",
     ", ".join(f"{said.count(word)} x {word!r}" for word in sorted(set(said))),
 )
-switching(s1.passages[4:13], ["h1", "h2", "h3, its copy"], "From the copy's first word on: where is 02:00:00:00:00:02?")
+switching(s1.passages[4:21], ["h1", "h2", "h3, its copy"], "From the copy's first word on: where is 02:00:00:00:00:02?")
 
 # %% [markdown]
-# To the switch there is *one* address that moves. When h3 speaks, the address is at port 2, and h1's next pings to h2 go there. h3's card takes them, for the MAC address is right. Its IP layer throws them away, for the IP address is not
+# To the switch there is *one* address that moves ("h2 or h3" in the picture, for who could tell?). When h3 speaks, the address is at port 2, and h1's next pings to h2 go there. h3's card takes them, for the MAC address is right. Its IP layer throws them away, for the IP address is not
 # ("not my IP"). No error, no log line. And h2, which gets nothing, says nothing, and so does not come back. Only when it happens to speak itself does the address move back: here with a question of ARP after 5 s, so that
 # the ping at 6 s is answered, the second of the two.
 #
@@ -893,10 +895,9 @@ if live:
     print("through your switch:", "3 of 3 pings answered" if " 3 received" in printed else "NOT all pings answered")
     right = all(kernel_table.get(mac) == port for mac, port in found.items()) and len(found) >= 2
     print("its table", "has h1 and h2 where the bridge had them" if right else "is NOT as the bridge's was")
-    strangers = [packet for packet in pings(capture)]
     print(
         "h3's card got",
-        "the question to everybody, and none of the pings" if len(capture) and not strangers else "SOMETHING ELSE",
+        "the question to everybody, and none of the pings" if len(capture) and not pings(capture) else "SOMETHING ELSE",
     )
     fold("What ping printed", printed)
     for port in PORTS:
