@@ -159,7 +159,7 @@ FORWARDED = Exercise(
     points=3,
     summary="What a router makes of a frame before it puts it out again.",
     signature="forwarded(frame: bytes, own: bytes, next_hop: bytes) -> bytes",
-    rfc="RFC 1812 sections 5.2.1.1 and 5.3.1; RFC 1624",
+    rfc="RFC 1812 sections 5.2.1.2 and 5.3.1; RFC 1624",
     reference=forwarded,
     inputs=st.tuples(
         st.builds(frame_of, packets, padded=st.booleans(), ours=st.just(R1) | any_mac, theirs=st.just(H1) | any_mac),

@@ -42,7 +42,7 @@ from netlib.exercises.routing_ways import tables_of
 from netlib.grading import NotImplementedYet, check
 from netlib.grading.mine import mine
 from netlib.host import RAW
-from netlib.internet.routes import Route
+from netlib.internet.routes import Route, Routes
 from netlib.view import SequenceDiagram, bars, claims, hops, show, table
 from netlib.view.trie import prefix_tree
 from netlib.wire.ipv4 import ICMP
@@ -79,9 +79,9 @@ show(came_in)
 
 # %%
 first_try = bytes.fromhex(
-    "020000000031 020000000022 0800"
+    "020000000031 020000000022 0800"  # to r2, from your other interface
     "4500001c 1c460000 3f014687 0a080102 0a080303"  # TTL 3f hex = 63
-    "0800f7fd 00010001"
+    "0800f7fd 00010001"  # untouched
 )
 
 
@@ -104,7 +104,9 @@ give_to_r2(first_try)
 
 # %%
 second_try = bytes.fromhex(
-    "020000000031 020000000022 08004500001c 1c460000 3f014787 0a080102 0a0803030800f7fd 00010001"
+    "020000000031 020000000022 0800"  # to r2, from your other interface
+    "4500001c 1c460000 3f014787 0a080102 0a080303"  # TTL and checksum
+    "0800f7fd 00010001"  # untouched
 )
 give_to_r2(second_try)
 show(second_try, before=came_in, layers=["Ethernet", "IPv4"], title="What you put out; marked is what you changed")
@@ -128,7 +130,7 @@ show(second_try, before=came_in, layers=["Ethernet", "IPv4"], title="What you pu
 #
 # For example, `forwarded(came_in, own, next_hop)` is `second_try`, with `own = bytes.fromhex("020000000022")` and `next_hop = bytes.fromhex("020000000031")`.
 #
-# RFC 1812 sections 5.2.1.1 and 5.3.1; RFC 1624. Worth 3 points, five minutes. Your `decrement_ttl` of chapter 5 takes a whole IP packet, and gives it
+# RFC 1812 sections 5.2.1.2 and 5.3.1; RFC 1624. Worth 3 points, five minutes. Your `decrement_ttl` of chapter 5 takes a whole IP packet, and gives it
 # back with its TTL and checksum changed:
 
 # %% live
@@ -226,7 +228,7 @@ table(
 
 # %% [markdown]
 # Three destination MAC addresses, one destination IP address. **s1 changes nothing**: the frame comes out of a switch as it went in, so there are two rows that are the same. **Each router
-# takes one off the TTL** and writes a new Ethernet header, with its own address as the source. The servers's logs show 10.8.1.2; h1's MAC address ended at r1.
+# takes one off the TTL** and writes a new Ethernet header, with its own address as the source. The server's log will show 10.8.1.2. h1's MAC address has not come further than r1.
 #
 # Here are the bytes, first of the Ethernet header and then of the IP header. In brackets stands what is not as in the row above.
 
@@ -350,14 +352,15 @@ for destination in DESTINATIONS:
 # %% [markdown]
 # ## The table as a tree
 #
-# Your function looks at each route for each packet. A router of a large network has about a million of them (see the [BGP reports](https://bgp.potaroo.net/)), and 100 ns for a packet.
-# It needs an answer that does not take longer with every route.
+# Your function looks at each route for each packet. A router in the middle of the Internet has about a million of them (see the [BGP reports](https://bgp.potaroo.net/)), and on a link of 10 Gbit/s
+# the smallest packets can come every 67 ns. It needs an answer that does not take longer with every route.
 #
-# Look at the bits. Put the networks into a binary tree: start at the root, go left for a 0 and right for a 1, and write each route where its prefix ends. Such a tree is called a **trie**
+# Look at the bits. Put the networks into a binary tree: start at the root, take one branch for a 0 and the other for a 1, and write each route where its prefix ends. Such a tree is called a **trie**
 # (from re*trie*val). To look up an address, walk along its bits and **remember the last route that you have come past**. When the bits lead no further, that route is the answer. It takes 32 steps at most,
 # for ten routes or for a million.
 #
-# Here is r2's table. Where bits follow each other without a branch or a route, one line stands for all of them. The thick line is the way of 203.0.113.200.
+# Here is r2's table, with the root on the left; where it branches, the upper line is 0 and the lower one 1. Where bits follow each other without a branch or a route, one line stands for all of them.
+# The thick line is the way of 203.0.113.200.
 
 # %%
 prefix_tree(r2_routes, "203.0.113.200", "r2's table as a tree, and the way of 203.0.113.200")
@@ -391,7 +394,7 @@ prefix_tree(r2_routes, "203.0.113.199", "And the way of 203.0.113.199")
 #     table.remove(IPv4Network("10.0.0.2/31"))
 #     table.lookup(IPv4Address("10.0.0.3")).interface         # 0
 #
-# A node needs two things: a route or `None`, and two children, each of them a node or `None`. You need not remove nodes that lead nowhere any more.
+# `Node` is given; you may change it, or do without. You need not remove nodes that lead nowhere any more.
 #
 # RFC 1812 section 5.2.4.3. Worth 5 points. This class will forward between two kernels below, and goes on to chapter 9.
 
@@ -400,11 +403,9 @@ prefix_tree(r2_routes, "203.0.113.199", "And the way of 203.0.113.199")
 class Node:
     """Where the bits so far have led."""
 
-    ### BEGIN SOLUTION
     def __init__(self):
         self.route = None  # of the network whose prefix ends here
-        self.children = [None, None]  # for the next bit, 0 or 1
-        ### END SOLUTION
+        self.children = [None, None]  # the nodes for the next bit, 0 or 1
 
 
 class Trie:
@@ -535,10 +536,11 @@ for size in (40, 400, 4000):
 (few_list, few_trie), (many_list, many_trie) = timed[40], timed[4000]
 slower = many_list / few_list > 20
 flat = many_trie / few_trie < 10
-print(f"100 times as many routes: your list takes {'very much' if slower else 'not much'} longer, "
-      f"your trie {'hardly' if flat else 'much'} longer.")  # fmt: skip
-display(bars([(f"{kind}, {size} routes", round(timed[size][at], 1)) for at, kind in enumerate(("list", "trie")) for size in timed],
-             "µs", "Time for one lookup, on this machine"))  # fmt: skip
+of_list, of_trie = "very much" if slower else "not much", "hardly" if flat else "much"
+print(f"100 times as many routes: your list takes {of_list} longer, your trie {of_trie} longer.")
+lengths = [(f"list, {size} routes", round(timed[size][0], 1)) for size in timed]
+lengths += [(f"trie, {size} routes", round(timed[size][1], 1)) for size in timed]
+display(bars(lengths, "µs", "Time for one lookup, on this machine"))
 
 # %% [markdown]
 # The list's time grows with its length. The trie's does not: it is 24 steps, whatever the number of routes. Linux keeps its routes in a trie too, whose nodes look at several bits at once (an
@@ -549,7 +551,7 @@ display(bars([(f"{kind}, {size} routes", round(timed[size][at], 1)) for at, kind
 # Finding a route is one step of several. The packet may be for the router itself. It may be too long for the next link, or have no TTL left. Then the order of the questions matters, and RFC 1812 section 5.2.1 has one:
 # first, is it for me? Then, is there a route? Then, may it go on?
 #
-# One of the answers may surprise you: a router can send a packet on *and* complain. If the packet leaves by the interface by which it came, its sender could have sent it to the next hop
+# One of the answers may surprise you: a router can send a packet on *and* complain. If the packet leaves by the interface by which it came, and its sender is on that link, the sender could have sent it to the next hop
 # directly. So the router tells it: an ICMP **redirect** (5/1): "for this destination, take that router". Here h1 has r1 as its gateway, and h9 is behind another router on h1's own link.
 
 # %%
@@ -578,8 +580,8 @@ SequenceDiagram.from_crossings(
 # `route(packet: bytes, came_by: int, ports: list[tuple], routes) -> list[tuple]`
 #
 # - `packet` is an IPv4 packet that a router has taken in, with a header of 20 bytes that is sound. `came_by` is the number of the interface by which it came.
-# - `ports` says of each interface `(address, network, mtu)`: an `IPv4Address`, an `IPv4Network`, and the bytes that the link takes. Interface number `n` is `ports[n]`. Of the network you may use
-#   everything here: `destination in network`, and `network.is_broadcast(destination)`, which knows that a /31 and a /32 have no broadcast address.
+# - `ports` says of each interface `(address, network, mtu)`: an `IPv4Address`, an `IPv4Network`, and how many bytes the link takes. Interface number `n` is `ports[n]`. Of the network you may use
+#   everything here: `destination in network`, and `network.is_broadcast(destination)`, which knows that a /31 and a /32 have no broadcast address. An address equals its four bytes.
 # - `routes` is a routing table with the method `lookup(destination)`, such as your trie.
 # - Return what the router does, as a list of actions, in any order:
 #
@@ -604,7 +606,7 @@ SequenceDiagram.from_crossings(
 #
 # Whether a report may really be sent (never about a report, for example) is for your `icmp_error` of chapter 6 to decide.
 #
-# For example, with `ports = [(10.8.1.1, 10.8.1.0/24, 1500), (10.8.2.1, 10.8.2.0/24, 1400)]`, a table that has these two networks and a default route via 10.8.2.2 by interface 1, and a packet from 10.8.1.2 that came by interface 0:
+# The next cell makes an example. With its ports and its table, and a packet from 10.8.1.2 that came by interface 0:
 #
 # | destination | TTL | bytes | DF | answer |
 # |---|---|---|---|---|
@@ -615,6 +617,20 @@ SequenceDiagram.from_crossings(
 # | 10.8.1.7 | 64 | 84 | no | `[("forward", 0, IPv4Address("10.8.1.7")), ("report", 5, 1, 0x0a080107)]` |
 #
 # RFC 1812 sections 5.2.1, 5.2.7.2 and 5.3. Worth 6 points, in part too: a router that forwards and delivers right gets the points of each report that it has right.
+
+# %%
+PORTS = [
+    (IPv4Address("10.8.1.1"), IPv4Network("10.8.1.0/24"), 1500),  # interface 0: address, network, MTU in bytes
+    (IPv4Address("10.8.2.1"), IPv4Network("10.8.2.0/24"), 1400),  # interface 1
+]
+TABLE = Routes()
+TABLE.add(Route(PORTS[0][1], None, 0))
+TABLE.add(Route(PORTS[1][1], None, 1))
+TABLE.add(Route(IPv4Network("0.0.0.0/0"), IPv4Address("10.8.2.2"), 1))
+a_packet = IPv4Packet(
+    source=IPv4Address("10.8.1.2"), destination=IPv4Address("198.51.100.7"), ttl=64, payload=bytes(64)
+).build()
+table(rows_of(TABLE), ["network", "next hop (via)", "by interface"], "The table of the example")
 
 
 # %% solution="8.4"
@@ -652,9 +668,10 @@ def route(packet: bytes, came_by: int, ports: list[tuple], routes) -> list[tuple
 check("8.4", route)
 
 # %% [markdown]
-# Your verdicts about seven packets that come to r2 from r1:
+# The first row of the example, and your verdicts about seven packets that come to r2 from r1:
 
 # %% needs="8.4"
+print(route(a_packet, 0, PORTS, TABLE))
 r2 = network()["r2"]
 r2_ports = [(i.address.address, i.address.network, i.mtu) for i in r2.interfaces]
 
@@ -731,7 +748,7 @@ table(
 #
 # ### The question of the beginning
 #
-# Take the default route out of r2's table. Then r2 knows 10.8.2.0/24, 10.8.3.0/24 and 10.8.4.0/24, and not 10.8.1.0/24, where h1 lives. **Predict:** does h1's ping arrive at h2? What does h1 see? Who is told of the trouble?
+# Take the default route out of r2's table. What is left knows the servers' networks, and not 10.8.1.0/24, where h1 lives. **Predict:** does h1's ping arrive at h2? What does h1 see? Who is told of the trouble?
 
 # %%
 sim = network(without=("r2", "0.0.0.0/0"))
@@ -1097,8 +1114,8 @@ if lab:
 # %% [markdown]
 # ## What you can now answer
 #
-# **The new server** got its requests, because every table on the way *there* had a route. Its answers were lost at a router that knew nothing of the application's subnet: a new subnet had been made known to the old ones, and the
-# old ones not to the new one's router. The error message went to the server, for it was the server's packet that had found no route. So: look at the *other* end for ICMP unreachables (`tcpdump icmp`), and ask each router on the way back `ip route get`
+# **The new server** got its requests, because every table on the way *there* had a route. Its answers were lost at a router that knew nothing of the application's subnet: the old routers had been told of
+# the new subnet, and the new router had not been told of the old ones. The error message went to the server, for it was the server's packet that had found no route. So: look at the *other* end for ICMP unreachables (`tcpdump icmp`), and ask each router on the way back `ip route get`
 # with the *client's* address.
 #
 # Five questions of the kind that an interviewer asks. Answer before you unfold.
