@@ -23,7 +23,7 @@ import hashlib
 import hmac
 from html import escape
 
-from IPython.display import HTML, display
+from IPython.display import HTML, ProgressBar, display
 
 from netlib import (
     EthernetFrame,
@@ -38,7 +38,7 @@ from netlib import (
 from netlib.exercises.osi_model import story
 from netlib.grading import NotImplementedYet, check
 from netlib.host import RAW
-from netlib.view import bars, claims, hops, show, table
+from netlib.view import SequenceDiagram, bars, claims, hops, show, table
 from netlib.view.nesting import nesting
 from netlib.wire.ipv4 import TCP
 from netlib.wire.packet import Packet, stack
@@ -50,10 +50,11 @@ from netlib.wire.packet import Packet, stack
 # then the body.
 
 # %%
-request = b"POST /orders HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 18\r\n\r\n" + b'{"book":7,"qty":1}'
+order = b'{"book":7,"qty":1}'
+request = b"POST /orders HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 18\r\n\r\n" + order
 print(request.decode())
 print()
-print(len(request), "bytes, of which", len(b'{"book":7,"qty":1}'), "are the order")
+print(len(request), "bytes, of which", len(order), "are the order")
 
 # %% [markdown]
 # Nobody sends that in the clear any more. **TLS** puts it into a **record**. In TLS 1.3 (RFC 8446 section 5.2) a record
@@ -82,8 +83,9 @@ record_header = bytes.fromhex("17 03 03 00 64")
 def seal(data: bytes, kind: int = 23, key: bytes = b"a key that both ends know") -> bytes:
     """Data and its type, encrypted, and a tag of 16 bytes behind it. A toy: never use it."""
     inner = data + bytes([kind])
-    blocks = (hashlib.sha256(key + number.to_bytes(4, "big")).digest() for number in range(len(inner) // 32 + 1))
-    sealed = bytes(a ^ b for a, b in zip(inner, b"".join(blocks), strict=False))
+    blocks = range(len(inner) // 32 + 1)
+    noise = b"".join(hashlib.sha256(key + number.to_bytes(4, "big")).digest() for number in blocks)
+    sealed = bytes(a ^ b for a, b in zip(inner, noise, strict=False))
     return sealed + hmac.digest(key, sealed, "sha256")[:16]
 
 
@@ -99,12 +101,12 @@ print(record[:5].hex(" "), "|", record[5:29].hex(" "), "...")
 # **header**: a few fields, in an order that both ends know.
 
 # %%
-frame = stack(
-    EthernetFrame(destination=MACAddress("02:00:00:00:00:01"), source=MACAddress("02:00:00:00:00:02")),
-    IPv4Packet(source=IPv4Address("10.0.1.2"), destination=IPv4Address("10.0.2.80"), protocol=TCP, identification=1,
-               dont_fragment=True),
-    TCPSegment(40000, 443, sequence=1000, acknowledgment=2000, ack=True, psh=True, window=502, payload=record),
-)  # fmt: skip
+client, server = IPv4Address("10.0.1.2"), IPv4Address("10.0.2.80")
+ethernet = EthernetFrame(MACAddress("02:00:00:00:00:01"), MACAddress("02:00:00:00:00:02"))  # to, from
+ip = IPv4Packet(source=client, destination=server, protocol=TCP, identification=1, dont_fragment=True)
+tcp = TCPSegment(40000, 443, sequence=1000, acknowledgment=2000, ack=True, psh=True, window=502)
+tcp.payload = record
+frame = stack(ethernet, ip, tcp)
 packet = decode(frame)
 show(packet, payload=16, title="One POST, as it leaves the card")
 
@@ -160,9 +162,17 @@ nesting(wrapped, "Whose bytes they are")
 # **Predict:** your program sends one letter over TLS. How many bytes does it take up on the cable? Write a number down.
 
 # %%
-letter = [("your letter", 1), ("TLS", 22), ("TCP", 20), ("IP", 20), ("Ethernet header and FCS", 18), ("preamble, gap", 20)]
-print(sum(size for _, size in letter), "bytes on the cable")
-bars(letter, "B", "One letter over TLS, in bytes")
+sealed_letter = seal(b"a")
+letter = {
+    "your letter": len(b"a"),
+    "TLS": len(record_header) + len(sealed_letter) - len(b"a"),
+    "TCP": tcp.header_length,
+    "IP": ip.header_length,
+    "Ethernet header and FCS": ethernet.header_length + 4,
+    "preamble, gap": 8 + 12,
+}
+print(sum(letter.values()), "bytes on the cable")
+bars(letter.items(), "B", "One letter over TLS, in bytes")
 
 # %% [markdown]
 # 101 bytes for 1. The last line surprises most: before each frame a card sends 8 bytes of **preamble**, by which the other
@@ -217,7 +227,8 @@ check("2.1", goodput)
 
 # %% needs="2.1"
 sizes = [1, 10, 100, 1000, 1438, 1439, 10_000, 1_000_000]
-bars([(f"{size:,} B", round(100 * goodput(size), 1)) for size in sizes], "%", "The share of the cable that is yours")
+shares = [(f"{size:,} B", round(100 * goodput(size), 1)) for size in sizes]
+bars(shares, "%", "The share of the cable that is yours")
 
 # %% [markdown]
 # Look at 1438 and 1439. One byte more, and a second frame has to carry it. And look at where it ends: however much you
@@ -352,7 +363,7 @@ check("2.2", owners)
 # %% needs="2.2"
 syn = stack(
     EthernetFrame(),
-    IPv4Packet(source=IPv4Address("10.0.1.2"), destination=IPv4Address("10.0.2.80"), protocol=TCP),
+    IPv4Packet(source=client, destination=server, protocol=TCP),
     TCPSegment(40000, 443, syn=True, options=bytes.fromhex("020405b4")),
 ).ljust(60, b"\0")
 print("the POST:", owners(frame))
@@ -374,13 +385,19 @@ long_record = bytes.fromhex("17 03 03") + (4017).to_bytes(2, "big") + seal(bytes
 segments = [long_record[at : at + 1460] for at in range(0, len(long_record), 1460)]
 rows = []
 for number, data in enumerate(segments, 1):
-    sent = stack(EthernetFrame(), IPv4Packet(protocol=TCP, identification=number), TCPSegment(40000, 443, payload=data))
-    rows.append((f"packet {number}", len(sent) - 14, ", ".join(f"{owner} {size}" for owner, size in owners(sent)[2:])))
-table(rows, ["", "bytes", "what your function says of TCP and what it carries"], "One record of 4022 bytes on its way")
+    sent = stack(EthernetFrame(), IPv4Packet(protocol=TCP), TCPSegment(40000, 443, payload=data))
+    above_ip = ", ".join(f"{owner} {size}" for owner, size in owners(sent)[2:])
+    rows.append((f"packet {number}", len(sent) - 14, above_ip))
+columns = ["", "bytes", "what your function says of TCP and what it carries"]
+table(rows, columns, "One record of 4022 bytes on its way")
 
 # %% [markdown]
 # One packet carries one segment, and one segment travels in one packet. Nothing is assembled between IP and TCP. It is
 # the **stream** that is put together from segments, by TCP, and the **record** that is then cut out of the stream, by TLS.
+#
+# (Two things can hide this from you. A router may cut a packet into fragments, chapter 5; then IP puts them together
+# before TCP sees any of it. And a capture on your own machine may show segments of 30 000 bytes: there the kernel leaves the
+# cutting to the network card, which is called offload. The labs have that switched off.)
 #
 # And your function was wrong about packets 2 and 3: it says "application", and they are the rest of a sealed record. No
 # rule could have known. Seen alone, these packets have no mark of TLS in them. Only whoever keeps the whole stream can tell.
@@ -502,6 +519,21 @@ print("and back on top:", "what was sealed" if made[-parts[-1][1] :] == seal(req
 # | **L4 balancer**, as NAT | protocol, both addresses, both ports: the **five-tuple** | as a router, and the destination's address and port, and so TCP's checksum | nobody's |
 # | **L7 balancer** (reverse proxy) | the HTTP request: method, host, path, cookies | everything: it is a *client* of the server behind it | TCP's and TLS's |
 #
+# How deep that is, in bytes of our POST, if it comes in the clear:
+
+# %%
+clear = stack(ethernet, ip, TCPSegment(40000, 80, ack=True, psh=True, payload=request))
+starts = dict(zip(("ethernet", "ip", "tcp"), decode(clear).offsets, strict=True))
+depth = {
+    "hub": 0,
+    "switch: a MAC address": 6,
+    "router: an IP address": starts["ip"] + 20,
+    "L4: ports": starts["tcp"] + 4,
+    "L7: the head of the request": clear.index(b"\r\n\r\n") + 4,
+}
+bars(depth.items(), "B", "How much of the frame each has to read before it can decide")
+
+# %% [markdown]
 # Two truths that are often left out. An L4 balancer can also be a *proxy* that ends TCP and makes a second connection, without
 # looking at what it copies. And one that passes TLS through may still read the server's *name* from the first message of
 # the handshake, which is in the clear (chapter 19). Names for marketing, as always, are not so strict.
@@ -521,22 +553,19 @@ captures = {place: sim.capture(sim.between(*ends)) for place, ends in places.ite
 
 
 async def send_segment() -> None:
-    outer = IPv4Packet(source=IPv4Address("10.0.1.2"), destination=IPv4Address("10.0.2.80"), protocol=TCP)
+    outer = IPv4Packet(source=client, destination=server, protocol=TCP)
     outer.payload = packet[TCPSegment].build(outer)
     sim["client"].socket(RAW, protocol=TCP).send(outer, 0.0)
 
 
 sim.run(send_segment())
 sim.run()
-seen = {
-    place: next(found for _, found in capture if TCPSegment in found and found[TCPSegment].payload == record)
-    for place, capture in captures.items()
-}
+seen = {place: next(one for _, one in capture if TCPSegment in one) for place, capture in captures.items()}
 display(sim.drawing("The way of the POST"))
 display(hops(seen, EthernetFrame, "The Ethernet header at three places"))
 display(hops(seen, IPv4Packet, "The IP header at three places"))
-tcp_and_more = {found[IPv4Packet].payload for found in seen.values()}
-print("TCP, TLS and what is in them:", "the same at all three places" if len(tcp_and_more) == 1 else "changed!")
+tcp_and_more = {one[IPv4Packet].payload for one in seen.values()}
+print("TCP, TLS, and all in them:", "the same at all three places" if len(tcp_and_more) == 1 else "changed!")
 
 # %% [markdown]
 # (The other frames on these cables are ARP, chapter 7, and an ICMP report: on this server no TCP runs.)
@@ -628,10 +657,10 @@ def six(sealed: bool) -> list[bytes]:
     for port in (40000, 40001):
         for target in ("/orders", "/images/1", "/images/2"):
             data = f"GET {target} HTTP/1.1\r\nHost: shop.example\r\n\r\n".encode()
-            data = bytes.fromhex("17 03 03") + (len(data) + 17).to_bytes(2, "big") + seal(data) if sealed else data
-            addresses = {"source": IPv4Address("10.0.1.2"), "destination": IPv4Address("10.0.2.80")}
+            if sealed:
+                data = bytes.fromhex("17 03 03") + (len(data) + 17).to_bytes(2, "big") + seal(data)
             segment = TCPSegment(port, 443 if sealed else 80, ack=True, psh=True, payload=data)
-            frames.append(stack(EthernetFrame(), IPv4Packet(protocol=TCP, **addresses), segment))
+            frames.append(stack(ethernet, ip, segment))
     return frames
 
 
@@ -639,7 +668,8 @@ rows = []
 for device in ("hub", "switch", "router", "l4", "l7"):
     clear, sealed = ([looks_at(device, one) for one in six(over_tls)] for over_tls in (False, True))
     rows.append((device, len(set(clear)), len(set(sealed)), "yes" if None in sealed else ""))
-table(rows, ["device", "heaps, in the clear", "heaps, over TLS", "blind for TLS"], "Six requests on two connections")
+columns = ["device", "heaps, in the clear", "heaps, over TLS", "blind for TLS"]
+table(rows, columns, "Six requests on two connections")
 
 # %% [markdown]
 # That is the answer to the second question. The L4 balancer sorts *connections*: two heaps, whatever is asked on them. On one
@@ -659,7 +689,7 @@ table(rows, ["device", "heaps, in the clear", "heaps, over TLS", "blind for TLS"
 # | ARP requests of yours, and nothing comes back | your card sends | nobody on *your* link has the next hop's address: layer 2 |
 # | ICMP 3/1, host unreachable | your link, and the way to the last router | that router asked on *its* link, and nobody answered: layer 2, far away |
 # | other ICMP errors: 3/0 no route, 3/13 prohibited, 3/4 too large, 11/0 a loop | your link, and the way to whoever says so | layer 3 can't or won't bring it there |
-# | RST to your SYN; or ICMP 3/3, port unreachable | IP, there *and* back | nobody listens at this port: layer 4 |
+# | RST to your SYN; or ICMP 3/3, port unreachable | IP, there *and* back | nobody listens at this port: layer 4 (or a firewall says so in the host's name) |
 # | a TLS alert | TCP, both ways | TLS can't go on, and its number says why |
 # | `HTTP/1.1 404`, or `503` | *everything below* | the application has an opinion |
 # | silence | nothing | a host that is off, a filter, a way back that is missing, a packet that was too large |
@@ -679,7 +709,7 @@ table(rows, ["device", "heaps, in the clear", "heaps, over TLS", "blind for TLS"
 # | `"physical"` | there is no carrier |
 # | `"none"` or `"application"` | an HTTP answer was received: data that start with `HTTP/1.`, then one more character, a space and three digits. `"application"` if the status is 400 or more, else `"none"`. With several answers, the last counts |
 # | `"tls"` | a TLS alert was received in the clear: the data start with a record of type 21 whose length is 2, and its second byte of content, the description, is not 0 (0 is close_notify, a friendly goodbye) |
-# | `"sealed"` | a record of type 23 was received, anywhere among the records of a segment: TLS is on its way, and more can't be read from here |
+# | `"sealed"` | a record of type 23 was received, anywhere among the records of a segment (read as in 2.2): TLS is on its way, and more can't be read from here |
 # | `"transport"` | ICMP 3/2 or 3/3 was received; or a RST was received, and no SYN (with ACK) |
 # | `"link"` | ICMP 3/1 was received |
 # | `"internet"` | any other ICMP of type 3, 11 or 12 was received |
@@ -712,7 +742,8 @@ refused = story("arp?", "arp!", "syn", "rst")
 for one in refused:
     print(one)
 print()
-print("the last one: RST", refused[-1][TCPSegment].rst, "| SYN", refused[-1][TCPSegment].syn, "| ICMP", ICMPMessage in refused[-1])
+last = refused[-1]
+print("the last one: RST", last[TCPSegment].rst, "| SYN", last[TCPSegment].syn, "| ICMP", ICMPMessage in last)
 
 
 # %% solution="2.5"
@@ -762,7 +793,6 @@ def which_layer(packets: list[Packet], me: IPv4Address, carrier: bool = True) ->
 check("2.5", which_layer)
 
 # %% needs="2.5"
-client = IPv4Address("10.0.1.2")
 stories = {
     "green ping, no page at once": ["pong", "syn", "rst"],
     "green ping, no page after a minute": ["pong", "syn", "syn", "syn"],
@@ -913,7 +943,8 @@ def fields_of(found: Packet) -> dict:
 if lab:
     theirs = of_tcp(posted["client:eth1"])
     same = [encapsulate(one[TCPSegment].payload, fields_of(one)) == one.data for one in theirs]
-    print("all frames of the connection, made again:", "bit for bit the kernel's" if all(same) else f"{same.count(False)} differ")
+    verdict = "bit for bit the kernel's" if all(same) else f"{same.count(False)} differ"
+    print("all frames of the connection, made again:", verdict)
 else:
     recorded("all frames of the connection, made again: bit for bit the kernel's")
 
@@ -925,7 +956,7 @@ else:
 encapsulate(b"", fields)  # waits here until 2.3 is solved
 if live:
     router_mac = lab["r1"].run("cat /sys/class/net/eth1/address", check=True).stdout.strip()
-    opening = fields_of(from_client[0]) | {"source_port": 50505, "sequence": 7, "acknowledgment": 0, "flags": 0x02}
+    opening = fields_of(from_client[0]) | {"source_port": 50505, "sequence": 7, "flags": 0x02}
     opening |= {"destination_mac": bytes(MACAddress(router_mac)), "options": bytes.fromhex("020405b4")}
     by_hand = encapsulate(b"", opening)
     wire = lab["client"].packet_socket("eth1")
@@ -1006,8 +1037,8 @@ if lab:
     served = {}
     for what, port, device in (("NAT", ":8080", "l4"), ("HAProxy", "", "l7")):
         said, passed = watched([*CURL, *(f"http://{SHOP}{port}{path}" for path in mixed)])
-        asked = [one for one in of_tcp(passed["client:eth1"]) if one[IPv4Packet].source == ME and one[TCPSegment].payload]
-        keys = {looks_at(device, one.data) for one in asked}
+        asked = [one for one in of_tcp(passed["client:eth1"]) if one[IPv4Packet].source == ME]
+        keys = {looks_at(device, one.data) for one in asked if one[TCPSegment].payload}
         served[what] = [line.split()[0].removeprefix("server=") for line in said.stdout.splitlines()]
         print(f"{what:8} your looks_at({device!r}) tells {len(keys)} heap(s); ", end="")
         same = len(set(served[what])) == 1
@@ -1051,7 +1082,7 @@ attempts = [
 ]
 if lab:
     rows, verdicts = [], {}
-    for what, command in attempts:
+    for _, (what, command) in zip(ProgressBar(len(attempts)), attempts, strict=False):
         said, passed = watched(command, PLACES[:1])
         verdicts[what] = which_layer(passed["client:eth1"], ME)
         program = said.stderr.split(") ", 1)[-1].strip() or f"HTTP {said.stdout}"
@@ -1073,7 +1104,7 @@ else:
     )
 
 # %% [markdown]
-# Compare the last two columns. To the program five layers look alike: "failed to connect" or a timeout. The capture tells
+# Compare the last two columns. To the program the layers 1 to 4 look alike: "failed to connect", or a timeout. The capture tells
 # them apart, but for one: of a firewall that drops in silence there is nothing to see.
 #
 # ### And the checkout?
@@ -1083,12 +1114,33 @@ else:
 
 # %% live needs="2.5"
 which_layer([], ME, False)  # waits here until 2.5 is solved
+
+
+def in_short(one: Packet) -> str:
+    """What a segment says, in a word or two; nothing for a mere acknowledgment or the end."""
+    segment = one[TCPSegment]
+    if segment.syn:
+        return "SYN+ACK" if segment.ack else "SYN"
+    if segment.payload:
+        kinds = {22: "TLS handshake", 20: "TLS handshake", 23: "sealed"}
+        return f"{kinds.get(segment.payload[0], 'data')}, {len(segment.payload)} bytes"
+    return "RST" if segment.rst and one[IPv4Packet].source != ME else ""
+
+
 if lab:
-    said, passed = watched([*STATUS, f"https://{SHOP}/broken"], ("client:eth1", "lb:eth2"))
-    outer, inner = which_layer(passed["client:eth1"], ME), which_layer(passed["lb:eth2"], IPv4Address("10.2.3.1"))
+    outside, inside = lab.capture("client:eth1"), lab.capture("lb:eth2")
+    said = lab["client"].run([*STATUS, f"https://{SHOP}/broken"], timeout=20)
+    outside.stop(), inside.stop()
+    outer = which_layer([one for _, one in outside.packets], ME)
+    inner = which_layer([one for _, one in inside.packets], IPv4Address("10.2.3.1"))
     print("the program got:               ", "HTTP", said.stdout)
     print("the client's capture:          ", outer)
     print("the capture behind the balancer:", inner)
+    both = [(time, one) for time, one in [*outside.packets, *inside.packets] if TCPSegment in one]
+    both = [(time, one) for time, one in both if in_short(one)]
+    homes = {"10.2.1.2": "client", "10.2.2.2": "balancer", "10.2.3.1": "balancer", "10.2.3.2": "web1"}
+    title = "One checkout, two connections"
+    display(SequenceDiagram.from_capture(both, homes, label=in_short, title=title, scale="order"))
 else:
     outer, inner = "sealed", "transport"
     recorded(
@@ -1097,7 +1149,9 @@ else:
     )
 
 # %% [markdown]
-# Everybody was right, each about his own connection. The network is green. The balancer is well, and says 503 because that is its job. Your program's log is empty, because no request
+# Look for the one short exchange on the right: no capture at the client could ever show it.
+#
+# Everybody was right, each about their own connection. The network is green. The balancer is well, and says 503 because that is its job. Your program's log is empty, because no request
 # ever arrived. And on the *second* connection, between balancer and server, layer 4 says it plainly: RST, nobody listens.
 #
 # **A proxy is where one stack of layers ends and another begins.** Ask "which layer?" only after "of which connection?".
@@ -1126,7 +1180,7 @@ in_netlib = [
     None,
 ]
 rows = [
-    ("A TCP connection is layer 5, session", "RFC 1122 1.1.3, RFC 9293: transport. A SYN carries nothing above"),
+    ("A TCP connection is layer 5, session", "RFC 1122 1.1.3: transport. A SYN carries nothing above"),
     ("IP packets are assembled into segments", "RFC 9293 3.1: a segment travels in one datagram"),
     ("A switch rewrites the MAC addresses", "IEEE 802.1Q: it passes frames on as they are"),
     ("A router looks into TCP", "RFC 1812 5.2.1: it goes by the IP header"),
