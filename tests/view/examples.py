@@ -20,6 +20,7 @@ from netlib.view import (
     table,
     zoom,
 )
+from netlib.view.datagrams import owners, pieces
 from netlib.view.html import View
 from netlib.view.nesting import nesting
 from netlib.wire.address import IPv4Address, MACAddress
@@ -113,5 +114,7 @@ def every_view() -> dict[str, View]:
         "address": address_bits("172.17.203.9/20", HOSTILE),
         "zoom": zoom(["0.0.0.0/0", "10.0.0.0/8", "10.4.0.0/24"], {HOSTILE: "10.4.0.10"}, HOSTILE),
         "line": number_line({HOSTILE: ["10.4.0.0/24", "10.4.0.64/26"], "none": []}, None, {"h1": "10.4.0.9"}, HOSTILE),
+        "pieces": pieces({"sent": [3, 0, 900], HOSTILE: [903], "nothing": []}, caption=HOSTILE),
+        "owners": owners([("from you", "a"), (HOSTILE, None), ("you", HOSTILE)], {"a": "*:53", HOSTILE: "x"}, HOSTILE),
         "claims": claims([("Ping uses port 7", "RFC 792: no ports", False, None), ("TTL", "RFC 1812", True, "1 less")]),
     }
