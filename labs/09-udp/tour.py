@@ -17,9 +17,9 @@ def said(lab, words):
 
 @claim("UDP keeps boundaries: three sends are three reads. TCP keeps none: the same three sends are one read")
 def boundaries(lab):
-    lines = said(lab, f"sizes {HERE} 7001 3 5 900").splitlines()
-    assert lines[0] == "UDP: sent 3 5 900; each read gave 3 5 900", lines
-    assert lines[1] == "TCP: sent 3 5 900; each read gave 908", lines
+    lines = said(lab, f"sizes {HERE} 7001 300 500 900").splitlines()
+    assert lines[0] == "UDP: sent 300 500 900; each read gave 300 500 900", lines
+    assert lines[1] == "TCP: sent 300 500 900; each read gave 1700", lines
     return "; ".join(lines)
 
 
