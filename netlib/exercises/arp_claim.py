@@ -393,5 +393,5 @@ CLAIM = Driven(
     why=why,
     show=show,
     reproduce=reproduce,
-    examples=100,
+    examples=80,
 )  # fmt: skip
