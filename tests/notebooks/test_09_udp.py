@@ -6,7 +6,7 @@ from notebooks.live import NO_LAB, REPLAY, live_output, skip_without_lab
 CHAPTER = "09-udp"
 IN_THE_RECORDING = [
     "UDP: the server's reads  3 pieces  |",
-    "TCP: the server's reads  1 piece   |---------------1700----------------|",
+    "TCP: the server's reads  1 piece   |----------------1700----------------|",
     "hello, read into 4 bytes: hell, the rest is gone",
     "port 40000         10.9.2.1   d                d",
     "port 40001         10.9.2.1   c                c",
