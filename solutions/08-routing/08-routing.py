@@ -921,34 +921,41 @@ except LabError as why:
 live = bool(lab and lab.live)
 
 # %% [markdown]
-# ### Hop by hop, and your frame against the kernel's
+# ### Hop by hop
 #
-# h1's kernel pings 203.0.113.5, and every interface on the way is watched. For each of the two routers your `forwarded` gets the frame that went in, and the two MAC addresses. Does it make the frame that the kernel put out, byte for byte?
+# h1's kernel pings 203.0.113.5, and every interface on the way is watched.
 
-# %% live needs="8.1"
-forwarded(came_in, bytes(6), bytes(6))  # waits here until 8.1 is solved
+# %% live
 if lab:
     captures = {point: lab.capture(point) for point in POINTS}
     said = ping_from_h1("203.0.113.5")
     for capture in captures.values():
         capture.stop()
-    seen = {point: echo_requests(capture) for point, capture in captures.items()}
-    at_h1, at_r1, at_r2, at_h2 = (seen[f"{name}:eth1"][0] for name in ("h1", "r1", "r2", "h2"))
-    switch_changes = at_h1.data != at_r1.data
-    print("the switch:", "something changes" if switch_changes else "no byte changes")
-    for name, before, after in (("r1", at_r1, at_r2), ("r2", at_r2, at_h2)):
-        ethernet = after[EthernetFrame]
-        same = forwarded(before.data, ethernet.source, ethernet.destination) == after.data
-        print(f"{name}: your frame {'is' if same else 'is NOT'} the kernel's, all {len(after.data)} bytes")
+    at_h1, at_r1, at_r2, at_h2 = (echo_requests(captures[f"{name}:eth1"])[0] for name in ("h1", "r1", "r2", "h2"))
     places = {"h1 to s1": at_h1, "s1 to r1": at_r1, "r1 to r2": at_r2, "r2 to h2": at_h2}
+    switch_changes = at_h1.data != at_r1.data
     addresses_kept = len({bytes(p[IPv4Packet].source + p[IPv4Packet].destination) for p in places.values()}) == 1
-    macs_kept = len({bytes(p[EthernetFrame].destination) for p in places.values()}) == 1
+    macs_kept = len({p[EthernetFrame].destination for p in places.values()}) == 1
+    print("the switch:", "something changes" if switch_changes else "no byte changes")
     display(hops(places, EthernetFrame, "The kernel's Ethernet headers"))
     display(hops(places, IPv4Packet, "The kernel's IP headers"))
     fold("What ping printed", said)
 else:
     switch_changes, addresses_kept, macs_kept = False, True, False
-    recorded("the switch: no byte changes\nr1 and r2: netlib's frames are the kernel's, all 98 bytes")
+    recorded("the switch: no byte changes. At r1 and r2: both MAC addresses, TTL and checksum")
+
+# %% [markdown]
+# Now your `forwarded` gets each frame that went into a router, and the two MAC addresses. Does it make the frame that the kernel put out, byte for byte?
+
+# %% live needs="8.1"
+forwarded(came_in, bytes(6), bytes(6))  # waits here until 8.1 is solved
+if lab:
+    for name, before, after in (("r1", at_r1, at_r2), ("r2", at_r2, at_h2)):
+        ethernet = after[EthernetFrame]
+        same = forwarded(before.data, ethernet.source, ethernet.destination) == after.data
+        print(f"{name}: your frame {'is' if same else 'is NOT'} the kernel's, all {len(after.data)} bytes")
+else:
+    recorded("r1 and r2: netlib's frames are the kernel's, all 98 bytes")
 
 # %% [markdown]
 # ### Which route does the kernel take?

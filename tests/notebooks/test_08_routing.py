@@ -183,7 +183,7 @@ def test_a_kernel_says_what_the_text_says() -> None:
 def test_without_a_lab_every_live_cell_says_so_and_tells_what_was_seen() -> None:
     said = live_output(CHAPTER, NO_LAB)
     assert "The lab can't run here: namespaces are not allowed here. Lab.doctor() says more." in said
-    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 5
+    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 6
     assert "A kernel, recorded" in said and "The lab is down" not in said and kernel_column(said) == HOLDS
 
 
