@@ -10,18 +10,18 @@ device: worlds do that, and drive simulated and live hosts alike.  Bad input is 
 in `dropped` with its reason, never raised.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Literal, overload
 
-from netlib.internet.input import Internet, Port, SendError, reason
+from netlib.internet.input import Internet, SendError, reason
 from netlib.internet.ipv6 import Internet6
-from netlib.internet.parts import InternetParts, returned
+from netlib.internet.parts import InternetParts, addressed, returned
 from netlib.internet.routes import Route
 from netlib.kernel.network import BelowSockets
-from netlib.kernel.raw6 import RawSocket6
+from netlib.kernel.raw import INBOX, RAW, RAW6, RawSocket, RawSocket6
 from netlib.kernel.sockets import DATAGRAM, DatagramSocket, Sockets
 from netlib.kernel.table import UDPTable
 from netlib.link.conflict import DEFEND_ONCE
@@ -50,10 +50,6 @@ from netlib.wire.ipv6 import ICMPV6, NO_NEXT_HEADER, IPv6Packet
 __all__ = ["DATAGRAM", "RAW", "RAW6", "DatagramSocket", "Host", "Interface", "Parts", "RawSocket", "RawSocket6",
            "Route", "SendError"]  # fmt: skip
 
-RAW: Literal["raw"] = "raw"  # kind of socket: whole IP packets of one protocol
-RAW6: Literal["raw6"] = "raw6"  # the same for IPv6
-NOWHERE = IPv4Interface("0.0.0.0/32")  # what IPv4 knows of an interface that has IPv6 only
-INBOX = 256  # packets that a socket keeps for its reader; more are dropped and counted
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,7 @@ class Parts(InternetParts):
     The parts and what each has to do: netlib/internet/parts.py, and here:
 
     neighbours  which MAC address a next hop has: `NeighboursPart` in netlib/link/neighbours.py
+    neighbours6 the same for IPv6: `DiscoveryPart` in netlib/link/discovery.py
     udp_table   which socket a datagram is for: `UDPTablePart` in netlib/transport/udp.py
     """
 
@@ -79,37 +76,10 @@ class Interface:
     address: IPv4Interface | IPv6Interface  # the one that it was attached with
     mac: MACAddress | None  # None: the link carries IP packets and no frames, as TUN does
     mtu: int  # bytes of the largest packet
-    neighbours: NeighboursPart | None  # for IPv4
+    neighbours: NeighboursPart | None = None  # for IPv4
 
     def __str__(self) -> str:
         return f"{self.name} {self.address}"
-
-
-class RawSocket:
-    """Sends and receives whole packets of one protocol; receives copies of all of them, as the kernel's does."""
-
-    def __init__(self, host: "Host", protocol: int) -> None:
-        self.host, self.protocol = host, protocol
-        self.inbox: deque[tuple[float, IPv4Packet]] = deque()
-
-    @property
-    def readable(self) -> bool:
-        return bool(self.inbox)
-
-    def send(self, packet: IPv4Packet, now: float) -> None:
-        """Send a packet; its protocol, and a source of zero, are filled in.  `SendError` if that can't be done."""
-        packet.protocol = self.protocol
-        self.host.internet.send(packet, now)
-        self.host.settle(now)
-
-    def receive(self) -> tuple[float, IPv4Packet] | None:
-        """The next packet with the time of its arrival, or None."""
-        return self.inbox.popleft() if self.inbox else None
-
-    def close(self) -> None:
-        """Receive no more."""
-        if self in self.host.sockets:
-            self.host.sockets.remove(self)
 
 
 class Host:
@@ -120,7 +90,7 @@ class Host:
         self.interfaces: list[Interface] = []
         self.internet = Internet(random, self.parts, forwarding)
         self.dropped: Counter[str] = self.internet.dropped
-        self.internet6 = Internet6(random, forwarding, self.dropped)
+        self.internet6 = Internet6(random, self.parts, forwarding, self.dropped)
         self.outbox: list[tuple[Interface, bytes]] = []
         self.sockets: list[RawSocket | RawSocket6 | DatagramSocket] = []
         self.now = 0.0  # the time that this host was told last; worlds tell it before a program goes on
@@ -142,24 +112,27 @@ class Host:
         """
         if isinstance(address, str):
             address = IPv6Interface(address) if ":" in address else IPv4Interface(address)
-        if isinstance(address, IPv6Interface):
-            number = len(self.interfaces)
-            self.internet6.attach(number, address, mac, mtu)
-            self.internet.ports.append(Port(NOWHERE, mtu))  # interfaces have one numbering
-            self.interfaces.append(Interface(f"eth{number}", number, address, mac, mtu, None))
-            return self.interfaces[-1]
-        if mtu < 68:  # "Every internet module must be able to forward a datagram of 68 octets" (RFC 791)
-            raise ValueError(f"an MTU of {mtu} bytes: IPv4 needs 68 at least")
-        number = self.internet.attach(address, mtu)
-        neighbours = self.parts.neighbours(address.address, mac) if mac else None
-        interface = Interface(f"eth{number}", number, address, mac, mtu, neighbours)
+        number = len(self.interfaces)
+        interface = Interface(f"eth{number}", number, address, mac, mtu)
+        self.add_address(interface, address)
         self.interfaces.append(interface)
         return interface
 
-    def add_address(self, interface: Interface, address: str | IPv6Interface) -> None:
-        """Give an interface one more IPv6 address, whether it has IPv4 or IPv6 so far."""
-        address = IPv6Interface(address) if isinstance(address, str) else address
-        self.internet6.attach(interface.number, address, interface.mac, interface.mtu)
+    def add_address(self, interface: Interface, address: str | IPv4Interface | IPv6Interface) -> None:
+        """Give an interface one more address, of either IP version: what `ip addr add` does."""
+        if isinstance(address, str):
+            address = IPv6Interface(address) if ":" in address else IPv4Interface(address)
+        number, table = interface.number, interface.neighbours
+        if isinstance(address, IPv6Interface):
+            self.internet6.attach(number, address, interface.mac, interface.mtu)
+            return
+        if table is not None and not hasattr(table, "own"):
+            raise TypeError(f"{interface}: the part neighbours has no list `own`, so it can have one address alone")
+        self.internet.attach(number, address, interface.mtu)
+        if table is None and interface.mac is not None:
+            table = interface.neighbours = self.parts.neighbours(address.address, interface.mac)
+        if table is not None and hasattr(table, "own"):
+            table.own = self.internet.ports[number].addresses
 
     def add_route(self, network: str | IPv4Network | IPv6Network, via: str | IPv4Address | IPv6Address) -> None:
         """Send packets for `network` to the router `via`; "0.0.0.0/0" and "::/0" are the default routes."""
@@ -188,7 +161,7 @@ class Host:
         `host.socket(RAW6, protocol=ICMPV6)` for those of IPv6."""
         socket: RawSocket | RawSocket6 | DatagramSocket
         if kind == RAW:
-            socket = RawSocket(self, ICMP if protocol is None else protocol)
+            socket = RawSocket(self.internet, ICMP if protocol is None else protocol, self.settle, self.sockets)
         elif kind == RAW6:
             socket = RawSocket6(self.internet6, ICMPV6 if protocol is None else protocol, self.settle, self.sockets)
         elif kind == DATAGRAM:
@@ -323,20 +296,24 @@ class Host:
 
     def deliver(self, port: int, packet: IPv4Packet, now: float) -> None:
         """A whole packet for us: to ICMP, and to the sockets of its protocol."""
-        readers = [s for s in self.sockets if isinstance(s, RawSocket) and s.protocol == packet.protocol]
-        shared = len(readers) > 1 or packet.protocol in (ICMP, UDP)
-        for socket in readers:
-            if len(socket.inbox) < INBOX:
-                socket.inbox.append((now, replace(packet) if shared else packet))
-            else:
-                self.dropped["socket full"] += 1
+        taken = self.copy_out(RawSocket, packet, now)
         if packet.protocol == ICMP:
             self.receive_icmp(port, packet, now)
         elif packet.protocol == UDP:
             for lost in self.deliver_udp(packet, self.internet.is_broadcast(packet.destination)):
                 self.report(lost, PORT_UNREACHABLE, now)
-        elif not readers:
+        elif not taken:
             self.report(packet, PROTOCOL_UNREACHABLE, now)  # RFC 1122 section 3.2.2.1
+
+    def copy_out(self, kind: type[Any], packet: IPv4Packet | IPv6Packet, now: float) -> bool:
+        """A copy of a packet to each raw socket of its protocol; whether there is one."""
+        readers = [s for s in self.sockets if isinstance(s, kind) and s.protocol == packet.protocol]
+        for socket in readers:
+            if len(socket.inbox) < INBOX:
+                socket.inbox.append((now, replace(packet)))
+            else:
+                self.dropped["socket full"] += 1
+        return bool(readers)
 
     def deliver_udp(self, packet: IPv4Packet | IPv6Packet, to_many: bool) -> list[Any]:
         """A datagram to its sockets; the packets that found none."""
@@ -347,12 +324,7 @@ class Host:
 
     def deliver6(self, packet: IPv6Packet, now: float) -> None:
         """A whole IPv6 packet for us: to the sockets of its protocol.  ICMPv6 has had its answer already."""
-        readers = [s for s in self.sockets if isinstance(s, RawSocket6) and s.protocol == packet.protocol]
-        for socket in readers:
-            if len(socket.inbox) < INBOX:
-                socket.inbox.append((now, replace(packet)))
-            else:
-                self.dropped["socket full"] += 1
+        taken = self.copy_out(RawSocket6, packet, now)
         report = self.internet6.report
         if packet.protocol == ICMPV6:
             message = icmpv6.ICMPv6Message.parse(packet.payload)
@@ -361,7 +333,7 @@ class Host:
         elif packet.protocol == UDP:
             for lost in self.deliver_udp(packet, packet.destination.is_multicast):
                 report(lost.build(), lost, icmpv6.DESTINATION_UNREACHABLE, icmpv6.PORT_UNREACHABLE, now)
-        elif not readers and packet.protocol != NO_NEXT_HEADER:
+        elif not taken and packet.protocol != NO_NEXT_HEADER:
             # "discard the packet and send an ICMP Parameter Problem message ... with an ICMP Code value of 1" and a
             # pointer to the field that says so (RFC 8200 section 4)
             at = packet.chain[-1].offset if packet.extensions else 6
@@ -412,7 +384,7 @@ class Host:
         """Give a packet to the link: straight away, or when the next hop's MAC address is known."""
         if interface.neighbours is None or interface.mac is None:
             self.outbox.append((interface, data))
-        elif next_hop == IPv4Address.BROADCAST or interface.address.network.is_broadcast(next_hop):
+        elif next_hop == IPv4Address.BROADCAST or self.internet.ports[interface.number].is_broadcast(next_hop):
             frame = EthernetFrame(MACAddress.BROADCAST, interface.mac, ETHERTYPE_IPV4, data)
             self.outbox.append((interface, frame.build()))
         else:
@@ -429,27 +401,14 @@ class Host:
         requests, neighbours.outbox = neighbours.outbox, []
         failed, neighbours.failed = neighbours.failed, []
         ours = interface.mac or MACAddress.ANY
-        for to, data in pairs("neighbours.resolved", resolved):
-            frame = EthernetFrame(station(to), ours, ETHERTYPE_IPV4, returned("neighbours.resolved", data, bytes))
+        for to, data in addressed("neighbours.resolved", resolved):
+            frame = EthernetFrame(to, ours, ETHERTYPE_IPV4, returned("neighbours.resolved", data, bytes))
             self.outbox.append((interface, frame.build()))
-        for to, arp in pairs("neighbours.outbox", requests):
+        for to, arp in addressed("neighbours.outbox", requests):
             data = arp.build() if isinstance(arp, ARPPacket) else returned("neighbours.outbox", arp, bytes)
-            self.outbox.append((interface, EthernetFrame(station(to), ours, ETHERTYPE_ARP, data).build()))
+            self.outbox.append((interface, EthernetFrame(to, ours, ETHERTYPE_ARP, data).build()))
         for data in failed:
             self.dropped["ARP no answer"] += 1
             packet = IPv4Packet.parse(returned("neighbours.failed", data, bytes))
             self.internet.redirects.forget(packet.destination)  # if that is how it came to this next hop
             self.internet.report(data, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)
-
-
-def pairs(part: str, handed_out: list[Any]) -> list[tuple[Any, Any]]:
-    """What a neighbour table has handed out, if these are pairs with a MAC address."""
-    for each in handed_out:
-        if not isinstance(each, tuple) or len(each) != 2:
-            raise TypeError(f"the part {part} holds {each!r:.60}: it has to hold pairs (MAC address, packet)")
-    return handed_out
-
-
-def station(mac: bytes) -> MACAddress:
-    """A MAC address that a neighbour table has named; its own or six bytes."""
-    return mac if isinstance(mac, MACAddress) else MACAddress(returned("neighbours", mac, bytes))

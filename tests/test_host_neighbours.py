@@ -81,7 +81,7 @@ def test_what_fails_in_your_table_is_reported_as_unreachable() -> None:
     "name, handed_out, message",
     [
         ("outbox", [(THEIRS, "who has?")], "the part neighbours.outbox returned 'who has?'"),
-        ("outbox", [("02:00:00:00:00:02", ARPPacket())], "the part neighbours returned '02:00"),
+        ("outbox", [("02:00:00:00:00:02", ARPPacket())], "the part neighbours.outbox returned '02:00"),
         ("outbox", [ARPPacket()], "the part neighbours.outbox holds ARPPacket("),
         ("resolved", [(THEIRS, None)], "the part neighbours.resolved returned None"),
         ("resolved", [(b"\2\0", b"packet")], "2 bytes"),

@@ -1,11 +1,18 @@
 """What the lab of chapter 3 shows: a switch learns from source addresses, and a port says which program."""
 
+import json
+import time
+
 from netlib.lab.tour import claim, counters
+from netlib.link.switch import Switch
+from netlib.view.switching import passed
 from netlib.wire.ethernet import EthernetFrame
 from netlib.wire.icmp import ICMPMessage
 from netlib.wire.ipv4 import IPv4Packet
+from netlib.wire.udp import UDPDatagram
 
 H2 = "10.3.0.2"
+PORTS = ("eth1", "eth2", "eth3")
 
 
 def mac(node):
@@ -16,6 +23,17 @@ def learned(lab):
     """What the switch has learned: MAC address -> its port."""
     rows = [line.split() for line in lab["sw"].run("bridge fdb show br br0", check=True).stdout.splitlines()]
     return {row[0]: row[row.index("dev") + 1] for row in rows if "permanent" not in row and "self" not in row}
+
+
+def forget(lab):
+    for port in PORTS:
+        lab["sw"].run(["ip", "link", "set", port, "type", "bridge_slave", "fdb_flush"], check=True)
+
+
+def table(lab, when):
+    """The same, MAC address -> interface. A recording tells the looks apart by `when`, a remark to the shell."""
+    rows = json.loads(lab["sw"].sh(f"bridge -j fdb show br br0  # {when}", check=True).stdout)
+    return {row["mac"]: row["ifname"] for row in rows if row.get("state", "") == "" and "self" not in row["flags"]}
 
 
 def ping(node, address=H2):
@@ -30,8 +48,7 @@ def echoes(capture):
 
 @claim("A switch with an empty table learns each sender's port from its frames")
 def learns(lab):
-    for port in ("eth1", "eth2", "eth3"):
-        lab["sw"].run(["ip", "link", "set", port, "type", "bridge_slave", "fdb_flush"], check=True)
+    forget(lab)
     assert not learned(lab), learned(lab)
     ping(lab["h1"])
     after = learned(lab)
@@ -91,11 +108,73 @@ def unchanged(lab):
     return f"{frame.source} > {frame.destination}, TTL {same.ttl}, byte for byte the same"
 
 
+@claim("netlib's switch, shown the frames that came to the bridge, sends each where the bridge did, and knows the same")
+def beside(lab):
+    lab["h1"].run(f"ping -n -c 1 -W 5 -s 30 {H2}", check=True)  # h1 knows h2's MAC address now
+    lab["h1"].run("ip neigh flush to 10.3.0.3", check=True)  # and not h3's
+    forget(lab)
+    with lab.captures("sw:eth1", "sw:eth2", "sw:eth3") as captures:
+        lab["h1"].run(f"ping -n -c 1 -W 5 -s 31 {H2}", check=True)
+        lab["h1"].run(f"ping -n -c 1 -W 5 -s 32 {H2}", check=True)
+        lab["h1"].run("ping -n -c 1 -W 5 -s 33 10.3.0.3", check=True)
+    seen = passed({number: captures[f"sw:{port}"].packets for number, port in enumerate(PORTS)})
+    switch = Switch("s", 3)
+    for frame in seen:
+        switch.receive(frame.came, frame.frame, frame.time)
+        sent, switch.outbox = switch.outbox, []
+        assert sorted(port for port, _ in sent) == frame.left, frame
+    pings = [frame.left for frame in seen if frame.frame[12:14] == b"\x08\x00"]
+    assert pings == [[1, 2], [0], [1], [0], [2], [0]], seen
+    known = {str(mac): PORTS[port] for mac, port in switch.known(seen[-1].time).items()}
+    assert known == table(lab, "after three pings"), known
+    return f"{len(seen)} frames, of which {switch.flooded} were flooded; {len(known)} addresses in both tables"
+
+
+@claim("A bridge forgets whom it has not heard for its ageing time")
+def ageing(lab):
+    lab["sw"].run("ip link set br0 type bridge ageing_time 100", check=True)  # hundredths of a second
+    lab["h1"].run(f"ping -n -c 1 -W 5 -s 41 {H2}", check=True)
+    before = table(lab, "at once")
+    if lab.live:
+        time.sleep(2.5)
+    after = table(lab, "2.5 seconds later")
+    lab["sw"].run("ip link set br0 type bridge ageing_time 30000", check=True)
+    assert before.get(mac(lab["h1"])) == "eth1" and not after, (before, after)
+    return f"with an ageing time of 1 s: {len(before)} addresses at once, none 2.5 s later"
+
+
+@claim("With an ageing time of 0 the bridge is a hub: every host gets every frame, and only one takes it")
+def hub(lab):
+    lab["sw"].run("ip link set br0 type bridge ageing_time 0", check=True)
+    before = lab["h3"].sh("nstat -asz IpInReceives  # before", check=True).stdout
+    with lab.capture("h3:eth1") as capture:
+        lab["h1"].run(f"ping -n -c 2 -i 0.2 -W 5 -s 51 {H2}", check=True)
+    after = lab["h3"].sh("nstat -asz IpInReceives  # after", check=True).stdout
+    lab["sw"].run("ip link set br0 type bridge ageing_time 30000", check=True)
+    assert len(echoes(capture)) == 4, capture
+    assert before.split()[-2:] == after.split()[-2:], (before, after)
+    return "two pings of h1 to h2: h3's card gets all four packets, its IP layer none"
+
+
+@claim("The right IP address in a frame for another MAC address: nobody answers")
+def other_mac(lab):
+    lab["h1"].run("ip neigh replace 10.3.0.2 lladdr 02:00:00:00:99:99 dev eth1 nud permanent", check=True)
+    with lab.capture("h2:eth1") as capture:
+        done = lab["h1"].run(f"ping -n -c 1 -W 1 -s 61 {H2}")
+    lab["h1"].run("ip neigh del 10.3.0.2 dev eth1", check=True)
+    found = echoes(capture)
+    assert not done and len(found) == 1 and str(found[0][1].destination) == H2, capture
+    return "h2's card gets the frame with h2's IP address, and no answer comes"
+
+
 @claim("The MAC and the IP address lead to a host; the port says which of its programs")
 def ports(lab):
     answers = []
-    for port in (7001, 7002):
-        argv = ["/usr/bin/python3", "/srv/lab/say.py", "ask", H2, str(port)]
-        answers.append(lab["h1"].run(argv, check=True).stdout.strip())
+    with lab.capture("h2:eth1") as capture:
+        for port in (7001, 7002):
+            argv = ["/usr/bin/python3", "/srv/lab/say.py", "ask", H2, str(port)]
+            answers.append(lab["h1"].run(argv, check=True).stdout.strip())
+    asked = [packet[UDPDatagram] for _, packet in capture.packets if UDPDatagram in packet]
+    assert [d.destination_port for d in asked if d.payload == b"who are you?"] == [7001, 7002], capture
     assert "time" in answers[0] and "weather" in answers[1], answers
     return "; ".join(answers)

@@ -1,6 +1,7 @@
 """What the lab of chapter 7 shows: who asks whom for a MAC address, what is kept, and that anybody may answer."""
 
 from netlib.lab.tour import claim, until
+from netlib.link.suspicion import Watcher
 from netlib.wire.arp import REPLY, REQUEST, ARPPacket
 from netlib.wire.ethernet import EthernetFrame
 from netlib.wire.icmp import ICMPMessage
@@ -98,6 +99,52 @@ def cache(lab):
     return "the second ping: a request and its answer, no question to everyone"
 
 
+@claim("Who only hears a question learns nothing from it, nor from an announcement: mallory has no entry for either")
+def overheard(lab):
+    forget(lab["mallory"])
+    forget(lab["h1"])
+    ping(lab["h1"], GATEWAY)
+    lab["r1"].run(["/usr/bin/python3", "/srv/lab/arp.py", "announce", GATEWAY], check=True)
+    assert entry(lab["mallory"], H1) == entry(lab["mallory"], GATEWAY) == ("", ""), lab["mallory"].run("ip neigh")
+    return "mallory heard h1 ask everyone, and r1 announce itself, and noted neither"
+
+
+# shorter times than 30 s, 5 s and 1 s, so that it can be watched; in ms
+QUICK = "ip ntable change name arp_cache dev eth1 base_reachable 2000 delay_probe 800 retrans 300"
+USUAL = "ip ntable change name arp_cache dev eth1 base_reachable 30000 delay_probe 5000 retrans 1000"
+WATCH = "/usr/bin/python3 /srv/lab/neigh.py 10.7.1.1 "
+
+
+def states(done):
+    return [line.split()[1] for line in done.stdout.splitlines()]
+
+
+@claim("What is known grows old, is used as it is, and is checked by asking the neighbour itself")
+def checked(lab):
+    lab["h1"].run(QUICK, check=True)
+    forget(lab["h1"])
+    with lab.capture("h1:eth1") as capture:
+        done = lab["h1"].run(WATCH + "ping STALE ping REACHABLE STALE", check=True)
+    seen = [state for state in states(done) if state != "PROBE"]  # that one lasts as long as the answer takes
+    assert seen == ["REACHABLE", "STALE", "DELAY", "REACHABLE", "STALE"], done
+    asked = [str(frame.destination) for frame, packet in arps(capture) if str(packet.sender_ip) == H1
+             and packet.operation == REQUEST]  # fmt: skip
+    assert asked == [BROADCAST, mac(lab["r1"])], capture
+    return " > ".join(states(done)) + "; the first question went to everyone, the second to r1 alone"
+
+
+@claim("A neighbour that is gone is used until the check has failed")
+def gone(lab):
+    lab["r1"].run("ip link set eth1 down", check=True)
+    try:
+        done = lab["h1"].run(WATCH + "ping FAILED", check=True)
+    finally:
+        lab["r1"].run("ip link set eth1 up", check=True)
+        lab["h1"].run(USUAL, check=True)
+    assert states(done) == ["DELAY", "PROBE", "FAILED"], done
+    return " > ".join(states(done))
+
+
 @claim("Nobody answers for an address that nobody has: three questions, then the host is told so")
 def nobody(lab):
     with lab.capture("h1:eth1") as capture:
@@ -116,6 +163,24 @@ def poisoning(lab):
     assert before == mac(lab["r1"])
     poison(lab)
     return f"{GATEWAY} was at {before}, and is at {mac(lab['mallory'])} now"
+
+
+@claim("A watcher at h1's cable names what is forged, and nothing else")
+def watched(lab):
+    forget(lab["h1"])
+    with lab.capture("sw:eth1") as capture:
+        ping(lab["h1"], GATEWAY)
+        for _ in range(3):
+            forge(lab)
+        ping(lab["h1"], GATEWAY)
+        forget(lab["h1"])
+        ping(lab["h1"], GATEWAY)
+    watcher = Watcher()
+    heard = [(when, packet) for when, packet in capture.packets if ARPPacket in packet]
+    named = [bool(watcher.hear(packet[EthernetFrame], packet[ARPPacket], when)) for when, packet in heard]
+    forged = [str(packet[EthernetFrame].source) == mac(lab["mallory"]) for _, packet in heard]
+    assert sum(forged) == 3 and named == forged, capture
+    return f"{len(heard)} ARP packets, 3 of them forged: those three were named"
 
 
 @claim("h1's packets then pass mallory, who reads and forwards them; h1's ping works as before")

@@ -12,7 +12,7 @@ What it leaves to others: the next hop's MAC address (link), what a packet carri
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from types import NoneType
 from typing import NamedTuple
@@ -45,8 +45,23 @@ REASONS = {Truncated: "truncated", Malformed: "malformed", BadChecksum: "bad che
 class Port:
     """What the Internet layer knows of one interface."""
 
-    address: IPv4Interface
     mtu: int  # bytes of the largest packet
+    addresses: list[IPv4Interface] = field(default_factory=list)
+
+    def is_broadcast(self, destination: IPv4Address) -> bool:
+        """Whether an address means all hosts of one of this link's networks."""
+        return any(own.network.is_broadcast(destination) for own in self.addresses)
+
+    def source(self, route: Route) -> IPv4Address:
+        """Which of our addresses a packet by this route is sent from (RFC 1122 section 3.3.4.3), as Linux chooses.
+
+        To a host on a connected network, the first in that network; to a router, the first that has it as a neighbour.
+        """
+        if route.via is None:
+            near = [own for own in self.addresses if own.network == route.network]
+        else:
+            near = [own for own in self.addresses if route.via in own.network]
+        return (near or self.addresses)[0].address
 
 
 class Outgoing(NamedTuple):
@@ -66,7 +81,7 @@ class Internet:
 
     def __init__(self, random: Random, parts: InternetParts, forwarding: bool) -> None:
         self.parts, self.forwarding = parts, forwarding
-        self.ports: list[Port] = []
+        self.ports: dict[int, Port] = {}  # number of the interface -> what IPv4 knows of it
         self.addresses: set[IPv4Address] = set()  # our own
         self.broadcasts = {IPv4Address.BROADCAST}  # and those of our links
         self.routes: RoutesPart = parts.routes()
@@ -80,14 +95,17 @@ class Internet:
         if isinstance(self.reassembler, Reassembler):  # netlib's own tells what it drops; yours need not
             self.reassembler.dropped = self.dropped
 
-    def attach(self, address: IPv4Interface, mtu: int) -> int:
-        """Add an interface and the route to its own network; return its number."""
-        self.ports.append(Port(address, mtu))
-        self.addresses.add(address.address)
-        if address.network.is_broadcast(address.network.broadcast):
-            self.broadcasts.add(address.network.broadcast)
-        self.routes.add(Route(address.network, None, len(self.ports) - 1))
-        return len(self.ports) - 1
+    def attach(self, number: int, address: IPv4Interface, mtu: int) -> None:
+        """Give the interface of this number an address, its first or one more, and the route to its network."""
+        if mtu < 68:  # "Every internet module must be able to forward a datagram of 68 octets" (RFC 791)
+            raise ValueError(f"an MTU of {mtu} bytes: IPv4 needs 68 at least")
+        port = self.ports.setdefault(number, Port(mtu))
+        if address not in port.addresses:
+            port.addresses.append(address)
+            self.addresses.add(address.address)
+            if address.network.is_broadcast(address.network.broadcast):
+                self.broadcasts.add(address.network.broadcast)
+            self.routes.add(Route(address.network, None, number))
 
     # ---- in ----------------------------------------------------------------------------------------------
 
@@ -116,6 +134,8 @@ class Internet:
         # specify an IP multicast or broadcast destination address" (section 3.3.6); RFC 1812 5.3.4 for routers.
         if link_broadcast and not self.is_broadcast(packet.destination):
             self.drop("IPv4 unicast in a link broadcast")
+        elif port >= 0 and port not in self.ports:
+            self.drop("IPv4 not for us")
         elif self.is_ours(packet.destination, port):
             self.accept(data[: packet.total_length], packet, port, now)
         elif self.forwarding and not self.is_broadcast(packet.destination):
@@ -127,7 +147,7 @@ class Internet:
         """Whether a packet to this address is for this host: any of its addresses, or a broadcast on this link."""
         if port < 0 or destination in self.addresses or destination == IPv4Address.BROADCAST:
             return True
-        return self.ports[port].address.network.is_broadcast(destination)
+        return self.ports[port].is_broadcast(destination)
 
     def accept(self, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:
         """A packet for us: hand it up, once all of it is there."""
@@ -163,7 +183,7 @@ class Internet:
             self.drop("IPv4 fragmentation needed")
             self.report(data, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, now, rest=mtu)
             return
-        if may_redirect(packet, port, route, self.ports[port].address.network):  # and send it on all the same
+        if may_redirect(packet, port, route, self.ports[port].addresses):  # and send it on all the same
             self.report(data, packet, REDIRECT, REDIRECT_HOST, now, rest=int(route.via or packet.destination))
         sent_on = returned("decrement_ttl", self.parts.decrement_ttl(data), bytes)
         self.transmit(sent_on, route, packet.destination)
@@ -176,20 +196,13 @@ class Internet:
             raise SendError(f"EINVAL: a TTL of 0, so {packet.destination} is out of reach")
         if 20 + (len(packet.options) + 3) // 4 * 4 + len(packet.payload) > 0xFFFF:
             raise SendError(f"EMSGSIZE: {len(packet.payload)} bytes of payload, a packet of 65535 has no room for them")
+        if packet.source == IPv4Address.ANY:
+            packet.source = self.source(packet.destination)
         if packet.destination.is_loopback or packet.destination in self.addresses:
-            if packet.source == IPv4Address.ANY:
-                packet.source = LOOPBACK if packet.destination.is_loopback else packet.destination
             self.receive(self.sealed(packet.build()), -1, now)
             return
-        if packet.destination == IPv4Address.BROADCAST and self.ports:
-            route: Route | None = Route(self.ports[0].address.network, None, 0)  # it means the link, not a gateway
-        else:
-            route = None if is_martian(packet.destination) else self.first_hop(packet.destination, now)
-        if route is None or packet.destination.is_multicast:
-            raise SendError(f"ENETUNREACH: no route to {packet.destination}")
+        route = self.redirects.lookup(packet.destination, now) or self.way(packet.destination)
         port = self.ports[route.interface]
-        if packet.source == IPv4Address.ANY:
-            packet.source = port.address.address
         if packet.identification == 0:
             self.identification = self.identification % 0xFFFF + 1
             packet.identification = self.identification
@@ -202,6 +215,23 @@ class Internet:
         """The route that the routing table has for a destination."""
         route: Route | None = returned("routes.lookup", self.routes.lookup(destination), Route, NoneType)
         return route
+
+    def way(self, destination: IPv4Address) -> Route:
+        """The route for a packet of our own; `SendError` if there is none."""
+        if destination == IPv4Address.BROADCAST and self.ports:  # it means the link, not a gateway
+            number, port = next(iter(self.ports.items()))
+            return Route(port.addresses[0].network, None, number)
+        route = None if is_martian(destination) or destination.is_multicast else self.route(destination)
+        if route is None:
+            raise SendError(f"ENETUNREACH: no route to {destination}")
+        return route
+
+    def source(self, destination: IPv4Address) -> IPv4Address:
+        """The address that a packet to `destination` would have as its source; `SendError` if there is no way."""
+        if destination.is_loopback or destination in self.addresses:
+            return LOOPBACK if destination.is_loopback else destination
+        route = self.way(destination)
+        return self.ports[route.interface].source(route)
 
     def first_hop(self, destination: IPv4Address, now: float) -> Route | None:
         """The route for a packet of our own: what a redirect has told us goes before the routing table."""
@@ -258,7 +288,7 @@ class Internet:
         current = self.first_hop(original.destination, now)
         if self.forwarding:  # routers have routing protocols for that (RFC 1812 section 5.2.7.2)
             self.drop("ICMP redirect to a router")
-        elif port < 0 or not may_obey(message, sender, current, port, self.ports[port].address.network):
+        elif port < 0 or not may_obey(message, sender, current, port, self.ports[port].addresses):
             self.drop("ICMP redirect not believed")
         elif original.source not in self.addresses or message.gateway in self.addresses:
             self.drop("ICMP redirect not about us")
@@ -285,8 +315,8 @@ class Internet:
 
     def add_route(self, network: IPv4Network, via: IPv4Address) -> None:
         """Send packets for `network` to the router `via`, which has to be on one of our links."""
-        for number, port in enumerate(self.ports):
-            if via in port.address.network:
+        for number, port in self.ports.items():
+            if any(via in own.network for own in port.addresses):
                 self.routes.add(Route(network, via, number))
                 return
         raise SendError(f"ENETUNREACH: the next hop {via} is on none of this host's links")

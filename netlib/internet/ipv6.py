@@ -16,13 +16,15 @@ to (MLD, RFC 3810), and redirects.
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
+from types import NoneType
 from typing import NamedTuple
 
 from netlib.internet.fragments6 import Reassembler6, fragment6
 from netlib.internet.icmp import RateLimit
 from netlib.internet.icmpv6 import MINIMUM, Paths, may_report
 from netlib.internet.input import SendError, reason
-from netlib.link.discovery import Discovery
+from netlib.internet.parts import InternetParts, addressed, returned
+from netlib.link.discovery import Discovery, DiscoveryPart
 from netlib.wire.address import MACAddress
 from netlib.wire.address6 import IPv6Address, IPv6Interface, IPv6Network
 from netlib.wire.errors import WireError
@@ -64,7 +66,7 @@ class Port6:
     """What IPv6 knows of one interface."""
 
     mtu: int  # bytes of the largest packet
-    discovery: Discovery | None  # None: the link carries packets and no frames
+    discovery: DiscoveryPart | None  # None: the link carries packets and no frames
     addresses: list[IPv6Interface] = field(default_factory=list)
 
     def listens(self, destination: IPv6Address, router: bool) -> bool:
@@ -93,8 +95,8 @@ class Outgoing6(NamedTuple):
 class Internet6:
     """IPv6 of one host, or of one router if `forwarding`."""
 
-    def __init__(self, random: Random, forwarding: bool, dropped: Counter[str] | None = None) -> None:
-        self.forwarding = forwarding
+    def __init__(self, random: Random, parts: InternetParts, forwarding: bool, dropped: Counter[str]) -> None:
+        self.parts, self.forwarding = parts, forwarding
         self.ports: dict[int, Port6] = {}  # number of the interface -> what IPv6 knows of it
         self.addresses: dict[IPv6Address, int] = {}  # our own -> the interface
         self.routes: list[Route6] = []  # the longest prefix first
@@ -104,7 +106,7 @@ class Internet6:
         self.paths = Paths()
         self.outbox: list[Outgoing6] = []
         self.delivered: list[tuple[int, IPv6Packet]] = []
-        self.dropped: Counter[str] = Counter() if dropped is None else dropped
+        self.dropped = dropped
 
     def attach(self, number: int, address: IPv6Interface, mac: MACAddress | None, mtu: int) -> None:
         """Give the interface of this number an address, and a link-local one where it has a MAC address."""
@@ -114,7 +116,7 @@ class Internet6:
             raise ValueError(f"{address.address} can't be the address of an interface")
         port = self.ports.get(number)
         if port is None:
-            port = self.ports[number] = Port6(mtu, Discovery(mac, self.forwarding) if mac else None)
+            port = self.ports[number] = Port6(mtu, self.parts.neighbours6(mac, self.forwarding) if mac else None)
             if mac is not None:
                 self.own(number, port, IPv6Interface(f"{IPv6Address.link_local(mac)}/64"))
         self.own(number, port, address)
@@ -245,7 +247,7 @@ class Internet6:
         if isinstance(message, DiscoveryMessage):
             there = self.ports.get(port)
             if there and there.discovery and message.type in (NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT):
-                if wrong := there.discovery.receive(packet, now):
+                if wrong := returned("neighbours6.receive", there.discovery.receive(packet, now), str, NoneType):
                     self.drop(f"ICMPv6 neighbour discovery {wrong}")
                 self.flush(port, there, now)
         elif isinstance(message, ICMPv6Echo) and message.type == ECHO_REQUEST:
@@ -330,12 +332,18 @@ class Internet6:
         return route.interface, route.via or destination
 
     def source_for(self, destination: IPv6Address, interface: int) -> IPv6Address:
-        """The address to send from: of the destination's scope, then the longest common prefix (RFC 6724 section 5,
-        rules 2 and 8)."""
-        wanted = int(destination)
-        own = [known.address for known in self.ports[interface].addresses]
-        own += [address for address in self.addresses if address not in own and not address.is_link_local]
-        return min(own, key=lambda a: (a.scope != destination.scope, (int(a) ^ wanted).bit_length()))
+        """The address to send from: of the destination's scope, of the interface that it leaves by, with the longest
+        prefix in common (RFC 6724 section 5, rules 2, 5 and 8); of several, the newest, as Linux chooses."""
+
+        def rank(candidate: tuple[int, IPv6Interface]) -> tuple[bool, bool, int]:
+            number, own = candidate
+            common = 128 - (int(own.address) ^ int(destination)).bit_length()
+            # "up to the length of S's prefix (i.e., the portion of the address not including the interface ID)"
+            return own.address.scope != destination.scope, number != interface, -min(common, own.network.prefix)
+
+        candidates = [(number, own) for number, port in self.ports.items() for own in reversed(port.addresses)
+                      if number == interface or not own.address.is_link_local]  # fmt: skip
+        return min(candidates, key=rank)[1].address
 
     def source(self, destination: IPv6Address, port: int | None = None) -> IPv6Address:
         """The address that a packet to `destination` would have as its source; `SendError` if there is no way."""
@@ -358,14 +366,16 @@ class Internet6:
         if discovery is None:
             return
         ready, discovery.outbox = discovery.outbox, []
-        self.outbox += [Outgoing6(number, mac, data) for mac, data in ready]
-        if discovery.overflowed:
+        for mac, data in addressed("neighbours6.outbox", ready):
+            self.outbox.append(Outgoing6(number, mac, returned("neighbours6.outbox", data, bytes)))
+        if isinstance(discovery, Discovery) and discovery.overflowed:
             self.dropped["ND too many waiting"] += discovery.overflowed
             discovery.overflowed = 0
         failed, discovery.failed = discovery.failed, []
         for data in failed:
             self.drop("ND no answer")
-            self.report(data, IPv6Packet.parse(data), DESTINATION_UNREACHABLE, ADDRESS_UNREACHABLE, now, port=number)
+            packet = IPv6Packet.parse(returned("neighbours6.failed", data, bytes))
+            self.report(data, packet, DESTINATION_UNREACHABLE, ADDRESS_UNREACHABLE, now, port=number)
 
     def report(self, data: bytes, packet: IPv6Packet, type: int, code: int, now: float, rest: int = 0,
                port: int | None = None) -> None:  # fmt: skip
@@ -417,9 +427,11 @@ class Internet6:
         return soonest
 
     def rows(self, number: int) -> list[dict[str, str]]:
-        """The neighbours on one interface, as `ip -6 neigh` shows them: address, mac, state."""
+        """The neighbours on one interface, as `ip -6 neigh` shows them: address, mac, state; of a table of yours, if it
+        has `rows`, as netlib's has."""
         port = self.ports.get(number)
-        return port.discovery.rows() if port and port.discovery else []
+        known: list[dict[str, str]] = getattr(port.discovery, "rows", list)() if port else []
+        return known
 
     def drop(self, reason: str) -> None:
         self.dropped[reason] += 1

@@ -4,14 +4,15 @@ Every part speaks bytes, whole packets with their headers, so that code written 
 Whatever is not replaced is netlib's own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from netlib.internet.fragments import Reassembler, fragment
 from netlib.internet.icmp import echo_reply, error
 from netlib.internet.routes import Route, Routes
-from netlib.wire.address import IPv4Network
+from netlib.link.discovery import Discovery, DiscoveryPart
+from netlib.wire.address import IPv4Network, MACAddress
 from netlib.wire.checksum import internet_checksum, update_checksum
 
 
@@ -26,6 +27,15 @@ def returned(part: str, value: Any, *kinds: type) -> Any:
         return value
     expected = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
     raise TypeError(f"the part {part} returned {value!r:.60} ({type(value).__name__}): it has to return {expected}")
+
+
+def addressed(part: str, handed_out: list[Any]) -> Iterator[tuple[MACAddress, Any]]:
+    """What a neighbour table has handed out: pairs of a MAC address, or its six bytes, and what is to go there."""
+    for each in handed_out:
+        if not isinstance(each, tuple) or len(each) != 2:
+            raise TypeError(f"the part {part} holds {each!r:.60}: it has to hold pairs (MAC address, packet)")
+        to, data = each
+        yield to if isinstance(to, MACAddress) else MACAddress(returned(part, to, bytes)), data
 
 
 class ReassemblerPart(Protocol):
@@ -72,3 +82,4 @@ class InternetParts:
     echo_reply: Callable[[bytes], bytes | None] = echo_reply
     icmp_error: Callable[[bytes, int, int, int], bytes | None] = error
     routes: Callable[[], RoutesPart] = Routes
+    neighbours6: Callable[[MACAddress, bool], DiscoveryPart] = Discovery

@@ -13,7 +13,7 @@ What it leaves to others: routes (internet/routes.py), building the message (int
 from dataclasses import dataclass
 
 from netlib.internet.routes import Route
-from netlib.wire.address import IPv4Address, IPv4Network
+from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network
 from netlib.wire.icmp import ICMPRedirect
 from netlib.wire.ipv4 import IPv4Packet
 from netlib.wire.options import parse_options
@@ -24,33 +24,35 @@ LIMIT = 1024  # destinations: anybody on the link can write redirects
 SOURCE_ROUTES = {131, 137}  # loose and strict source route (RFC 791 section 3.1)
 
 
-def may_redirect(packet: IPv4Packet, came_by: int, route: Route, link: IPv4Network) -> bool:
+def may_redirect(packet: IPv4Packet, came_by: int, route: Route, ours: list[IPv4Interface]) -> bool:
     """Whether a router, which sends a packet on by `route`, tells its sender of that better first hop.
 
-    `came_by` is the number of the interface that the packet came in by, `link` the network there.
+    `came_by` is the number of the interface that the packet came in by, `ours` are our addresses there.
     """
+    hop = route.via or packet.destination
     return (
         # "The packet is being forwarded out the same physical interface that it was received from"
         route.interface == came_by
         # "The IP source address in the packet is on the same Logical IP (sub)network as the next-hop IP address"
-        and packet.source in link
-        and (route.via or packet.destination) in link
+        and any(packet.source in own.network and hop in own.network for own in ours)
         # "The packet does not contain an IP source route option"
         and not (packet.options and SOURCE_ROUTES.intersection(kind for kind, _ in parse_options(packet.options)))
     )
 
 
-def may_obey(redirect: ICMPRedirect, sender: IPv4Address, current: Route | None, port: int, link: IPv4Network) -> bool:
+def may_obey(
+    redirect: ICMPRedirect, sender: IPv4Address, current: Route | None, port: int, ours: list[IPv4Interface]
+) -> bool:
     """Whether a host believes a redirect from `sender`.
 
-    It came in by the interface `port`, whose network is `link`.  `current` is the host's route for the packet that
-    the redirect is about.
+    It came in by the interface `port`, where our addresses are `ours`.  `current` is the host's route for the packet
+    that the redirect is about.
     """
     return (
         # "A Redirect message SHOULD be silently discarded if the new gateway address it specifies is not on the same
         # connected (sub-) net through which the Redirect arrived" (RFC 1122 section 3.2.2.2) ...
-        redirect.gateway in link
-        and not link.is_broadcast(redirect.gateway)
+        any(redirect.gateway in own.network for own in ours)
+        and not any(own.network.is_broadcast(redirect.gateway) for own in ours)
         # "... or if the source of the Redirect is not the current first-hop gateway for the specified destination"
         and current is not None
         and (current.via, current.interface) == (sender, port)

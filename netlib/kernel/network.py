@@ -8,15 +8,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from netlib.internet.input import Internet, SendError, is_martian
+from netlib.internet.input import Internet
 from netlib.internet.ipv6 import Internet6
-from netlib.wire.address import IPv4Address
-from netlib.wire.address6 import IPv6Address
+from netlib.wire.address6 import IPv6Address, ip_address
 from netlib.wire.errors import Malformed
 from netlib.wire.ipv4 import IPv4Packet
 from netlib.wire.ipv6 import IPv6Packet
-
-LOOPBACK = IPv4Address("127.0.0.1")
 
 
 class BelowSockets:
@@ -32,9 +29,7 @@ class BelowSockets:
         """An address object for a text or for raw bytes; `Malformed` for anything else."""
         if value in ("localhost", ""):
             raise Malformed(f"{value!r} is no address: a socket takes numbers, as 127.0.0.1")
-        if (":" in value) if isinstance(value, str) else (isinstance(value, bytes) and len(value) == 16):
-            return IPv6Address(value)
-        return IPv4Address(value)
+        return ip_address(value)
 
     def is_local(self, address: Any) -> bool:
         """Whether the address is one of this host's own, loopback included."""
@@ -45,17 +40,7 @@ class BelowSockets:
 
     def source_for(self, destination: Any) -> Any:
         """The address that a packet to `destination` would have as its source (RFC 1122 section 3.3.4.3)."""
-        if isinstance(destination, IPv6Address):
-            return self.internet6.source(destination)
-        internet = self.internet
-        if self.is_local(destination):
-            return LOOPBACK if destination.is_loopback else destination
-        if destination == IPv4Address.BROADCAST and internet.ports:
-            return internet.ports[0].address.address
-        route = None if is_martian(destination) or destination.is_multicast else internet.routes.lookup(destination)
-        if route is None:
-            raise SendError(f"ENETUNREACH: no route to {destination}")
-        return internet.ports[route.interface].address.address
+        return (self.internet6 if isinstance(destination, IPv6Address) else self.internet).source(destination)
 
     def packet(self, source: Any, destination: Any, protocol: int, ttl: int) -> Any:
         """A packet between these addresses, empty still."""

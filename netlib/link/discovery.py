@@ -16,6 +16,7 @@ finding out whether an own address is taken already (RFC 4862 section 5.4): ques
 """
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from netlib.wire.address import MACAddress
 from netlib.wire.address6 import IPv6Address
@@ -43,6 +44,31 @@ WAITING = 1024  # packets kept in all; beyond that, only the newest for each add
 HOPS = 255  # the hop limit of all Neighbour Discovery: one that a router has passed on has fewer
 
 
+class DiscoveryPart(Protocol):
+    """Finds the MAC address for a next hop; made with our own MAC address, and whether we are a router.
+
+    The owner empties the two lists: `outbox` holds (MAC, packet) to send, whole IPv6 packets: questions, answers, and
+    what may go now; `failed` the packets whose next hop did not answer.  It keeps `addresses`, this interface's own, up
+    to date.
+    """
+
+    addresses: list[IPv6Address]
+    outbox: list[tuple[MACAddress, bytes]]
+    failed: list[bytes]
+
+    def send(self, packet: bytes, next_hop: IPv6Address, now: float) -> None:
+        """Move `packet` to `outbox`, now or when `next_hop` has answered, or to `failed` if it never does."""
+
+    def receive(self, packet: IPv6Packet, now: float) -> str | None:
+        """Take in a solicitation or an advertisement; the reason why it counts for nothing, or None."""
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+
+    def deadline(self) -> float | None:
+        """When `tick` is next needed (seconds), or None."""
+
+
 @dataclass(slots=True)
 class Neighbour6:
     """What is known of one address on the link."""
@@ -57,12 +83,7 @@ class Neighbour6:
 
 
 class Discovery:
-    """A machine: packets in with the time, packets with their MAC addresses out.
-
-    `outbox` holds (MAC, packet) to send: questions, answers, and packets that may go now.  `failed` holds
-    the packets whose next hop did not answer.  The owner empties both, and keeps `addresses` (this interface's
-    own) and `router` (whether it belongs to one) up to date.
-    """
+    """A machine: packets in with the time, packets with their MAC addresses out, as DiscoveryPart says."""
 
     def __init__(self, mac: MACAddress, router: bool = False) -> None:
         self.mac, self.router = mac, router

@@ -24,7 +24,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from netlib.link.conflict import DEFEND_ONCE, Claim, Conflict
-from netlib.wire.address import IPv4Address, MACAddress
+from netlib.wire.address import IPv4Address, IPv4Interface, MACAddress
 from netlib.wire.arp import REPLY, REQUEST, ARPPacket
 
 INCOMPLETE = "INCOMPLETE"  # asked; no answer yet
@@ -58,6 +58,8 @@ WORTH = {FAILED: 0, INCOMPLETE: 1, STALE: 2, PROBE: 3, DELAY: 4, REACHABLE: 5, P
 
 class NeighboursPart(Protocol):
     """Finds the MAC address for a next hop; made with our own two addresses on the link.
+
+    A table with a list `own` can have more than one IP address: the owner keeps all of them in it, with their networks.
 
     The owner empties the three lists: `outbox` holds (destination MAC, ARP packet) to send, `resolved` (MAC, packet)
     that may go now, and `failed` the packets whose next hop did not answer.  An ARP packet may be its 28 bytes.
@@ -127,6 +129,7 @@ class Neighbours:
 
     def __init__(self, address: IPv4Address, mac: MACAddress, timers: Timers = Timers()) -> None:
         self.address, self.mac, self.timers = address, mac, timers
+        self.own = [IPv4Interface(f"{address}/32")]  # our addresses on this link, and which networks they are in
         self.table: dict[IPv4Address, Neighbour] = {}
         self.outbox: list[tuple[MACAddress, ARPPacket]] = []
         self.resolved: list[tuple[MACAddress, bytes]] = []
@@ -157,11 +160,11 @@ class Neighbours:
                 self.enter(next_hop, entry, DELAY, now, "a packet for it")
             self.resolved.append((entry.mac, packet))
         else:
-            if entry is None or entry.state == FAILED:
-                entry = entry or self.insert(next_hop, now)
-                self.enter(next_hop, entry, INCOMPLETE, now, "a packet for it")
+            entry = entry or self.insert(next_hop, now)
             entry.used = now
             self.keep(entry, packet)
+            if entry.state in ("", FAILED):
+                self.enter(next_hop, entry, INCOMPLETE, now, "a packet for it")
 
     def keep(self, entry: Neighbour, packet: bytes) -> None:
         """Let a packet wait for the answer."""
@@ -182,20 +185,20 @@ class Neighbours:
         sender, mac = packet.sender_ip, packet.sender_mac
         if mac.is_group or packet.operation not in (REQUEST, REPLY):
             return
-        if sender == self.address and mac != self.mac:
-            self.conflicts.append(Conflict(now, self.address, mac))
+        if self.is_ours(sender) and mac != self.mac:
+            self.conflicts.append(Conflict(now, sender, mac))
         if self.claim is not None:
             self.claim.receive(packet, now)
             self.speak(self.claim)
             if not self.claim.usable:  # then it is not for us to answer for it
                 return
-        asks_us = packet.operation == REQUEST and packet.target_ip == self.address
+        asks_us = packet.operation == REQUEST and self.is_ours(packet.target_ip)
         if sender == IPv4Address.ANY:  # somebody who has no address yet, and probes for it: RFC 5227 section 2.1.1
             if asks_us:
                 self.answer(packet)
             return
         # nobody else's on this link; the kernel calls these martians
-        if sender == self.address or sender.is_loopback or sender.is_multicast or sender == IPv4Address.BROADCAST:
+        if self.is_ours(sender) or sender.is_loopback or sender.is_multicast or sender == IPv4Address.BROADCAST:
             return
         entry = self.table.get(sender)
         if asks_us:
@@ -207,7 +210,7 @@ class Neighbours:
         elif entry is not None:
             # Linux: "Broadcast replies and request packets do not assert neighbour reachability".  It goes by whom the
             # frame is for, we by whom the packet in it is for.
-            answers = packet.operation == REPLY and packet.target_ip == self.address
+            answers = packet.operation == REPLY and self.is_ours(packet.target_ip)
             announces = packet.target_ip == sender and (packet.operation == REQUEST or packet.target_mac == mac)
             why = "its answer" if answers else "its announcement" if packet.target_ip == sender else "seen to speak"
             # Several that answer, as proxies do: the first one counts, and is left in peace for LOCK_TIME.
@@ -246,7 +249,7 @@ class Neighbours:
         reply = ARPPacket(
             operation=REPLY,
             sender_mac=self.mac,
-            sender_ip=self.address,
+            sender_ip=request.target_ip,
             target_mac=request.sender_mac,
             target_ip=request.sender_ip,
         )
@@ -256,11 +259,12 @@ class Neighbours:
 
     def announce(self, now: float) -> None:
         """Tell everyone on the link our MAC address: gratuitous ARP, as a request (RFC 5227 section 2.3)."""
-        announcement = ARPPacket(sender_mac=self.mac, sender_ip=self.address, target_ip=self.address)
-        self.outbox.append((MACAddress.BROADCAST, announcement))
+        for own in self.own:
+            announcement = ARPPacket(sender_mac=self.mac, sender_ip=own.address, target_ip=own.address)
+            self.outbox.append((MACAddress.BROADCAST, announcement))
 
     def probe(self, now: float, random: Random, defence: str = DEFEND_ONCE) -> None:
-        """Ask whether our address is free before we use it, then announce and defend it (RFC 5227).
+        """Ask whether our address (the first) is free before we use it, then announce and defend it (RFC 5227).
 
         Until it is, and after it is lost, packets to send fail and nobody is answered: `claim.state` says which.
         """
@@ -341,8 +345,20 @@ class Neighbours:
         """Ask for an address: everyone, or whoever had it last, who may have gone (RFC 1122 section 2.3.2.1 (2))."""
         entry.probes += 1
         self.arm(entry, now + self.timers.retransmit)
-        request = ARPPacket(operation=REQUEST, sender_mac=self.mac, sender_ip=self.address, target_ip=address)
+        source = self.who_asks(address, entry)
+        request = ARPPacket(operation=REQUEST, sender_mac=self.mac, sender_ip=source, target_ip=address)
         self.outbox.append((entry.mac or MACAddress.BROADCAST, request))
+
+    def who_asks(self, address: IPv4Address, entry: Neighbour) -> IPv4Address:
+        """Which of our addresses asks for `address`, as Linux chooses: the one that the waiting packet is from, if that
+        is ours; else the first that has `address` in its network."""
+        source = entry.pending[-1][12:16] if entry.pending else b""
+        if self.is_ours(source):
+            return IPv4Address(source)
+        return next((own.address for own in self.own if address in own.network), self.own[0].address)
+
+    def is_ours(self, address: bytes) -> bool:
+        return any(own.address == address for own in self.own)
 
     # ---- the table -----------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class Switch:
     `flooded`, `forwarded` and `filtered` count frames that came in, `dropped` those that are none, by reason.
     """
 
-    def __init__(self, name: str, ports: int, *, ageing: float = AGEING, limit: int = LIMIT) -> None:
+    def __init__(self, name: str, ports: int, ageing: float = AGEING, limit: int = LIMIT) -> None:
         if ports < 1 or not ageing >= 0 or limit < 0:
             raise ValueError(f"switch {name!r}: ports={ports}, ageing={ageing}, limit={limit}: one port at least, "
                              "seconds from 0, addresses from 0")  # fmt: skip
@@ -82,6 +82,10 @@ class Switch:
             if len(self.table) >= self.limit:
                 return
         self.table[source] = Entry(port, now + self.ageing)
+
+    def known(self, now: float) -> dict[MACAddress, int]:
+        """The port that each address is behind, of those heard within the ageing time."""
+        return {mac: entry.port for mac, entry in self.table.items() if entry.expires > now}
 
     def tick(self, now: float) -> None:
         """Forget who has not been heard for the ageing time."""

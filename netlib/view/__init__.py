@@ -8,12 +8,15 @@
     ruler(fragments)                                which bytes of the whole each fragment carries
     hops({"h1 to r1": packet, ...}, IPv4Packet)     what changes in a header on its way
     network(nodes, lines)                           nodes, links, and what passed them
+    address_bits("10.4.0.10/24")                    an address and its mask, bit by bit
+    zoom(networks), number_line({"given": [...]})   networks on the line of all addresses
     table(rows, columns, caption)                   rows; claims(rows): claim, RFC, netlib, this kernel
 
 Each returns an object that a notebook displays, and that `print` writes as text.  All are pure Python, need nothing
 but the standard library (so they work in Pyodide), and give the same output for the same input.
 """
 
+from netlib.view.addresses import address_bits, number_line, zoom
 from netlib.view.bytes import BytesComparison, compare_bytes
 from netlib.view.charts import Bars, Staircase, bars, staircase
 from netlib.view.header import HeaderPicture, header_picture
@@ -39,15 +42,18 @@ __all__ = [
     "SequenceDiagram",
     "Staircase",
     "Table",
+    "address_bits",
     "bars",
     "claims",
     "compare_bytes",
     "header_picture",
     "hops",
     "network",
+    "number_line",
     "ruler",
     "sequence",
     "show",
     "staircase",
     "table",
+    "zoom",
 ]

@@ -6,6 +6,7 @@ An interface has several addresses: a link-local one, made from its MAC address,
 
     IPv6Address.link_local(mac)     fe80::/64, for this link only (RFC 4291 section 2.5.6)
     address.solicited_node          the multicast address of the few who might be asked for it (section 2.7.1)
+    ip_address("10.0.0.1")          an address of the version that the text is of
     address.multicast_mac           where Ethernet carries a multicast address to (RFC 2464 section 7)
 """
 
@@ -95,6 +96,12 @@ class IPv6Address(Address):
         """The address that an interface gives itself: "modified EUI-64", with the universal/local bit turned round
         (RFC 4291 appendix A)."""
         return cls(b"\xfe\x80" + bytes(6) + bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:])
+
+
+def ip_address(value: str | bytes) -> IPv4Address | IPv6Address:
+    """An address of the IP version that this text, or so many bytes, are of; `Malformed` for what is none."""
+    six = ":" in value if isinstance(value, str) else isinstance(value, bytes) and len(value) == IPv6Address.SIZE
+    return IPv6Address(value) if six else IPv4Address(value)
 
 
 SOLICITED_NODE = b"\xff\x02" + bytes(9) + b"\x01\xff"  # ff02::1:ff00:0/104

@@ -141,6 +141,10 @@ class ICMPEcho(ICMPMessage):
     sequence: u16 = 0  # which question it is
     payload: bytes = b""
 
+    @property
+    def is_request(self) -> bool:
+        return self.type == ECHO_REQUEST
+
     def reply(self) -> Self:
         """The answer: "The data received in the echo message must be returned in the echo reply" (RFC 792)."""
         answer = type(self)(ECHO_REPLY, 0, 0, self.identifier, self.sequence)

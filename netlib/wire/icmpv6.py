@@ -214,6 +214,10 @@ class ICMPv6Echo(ICMPv6Message):
     sequence: u16 = 0  # which question it is
     payload: bytes = b""
 
+    @property
+    def is_request(self) -> bool:
+        return self.type == ECHO_REQUEST
+
     def __str__(self) -> str:
         return f"ICMPv6 {self.name} id {self.identifier} seq {self.sequence}"
 

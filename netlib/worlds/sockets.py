@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from netlib.kernel.errors import SocketError
 from netlib.kernel.sockets import DATAGRAM, OPTIONS, STREAM, SocketAddress
 from netlib.wire.address import IPv4Address
-from netlib.wire.address6 import IPv6Address
+from netlib.wire.address6 import IPv6Address, ip_address
 from netlib.wire.errors import Malformed
 from netlib.worlds.task import AnyOf, ReadyToSend, Request, proceed
 
@@ -395,13 +395,11 @@ def number(address: Any, port: int) -> IPv4Address | IPv6Address:
     if not isinstance(port, int) or not 0 <= port <= 0xFFFF:
         raise SocketError("EINVAL", f"port {port!r:.20}: a port is a number from 0 to 65535")
     try:
-        is_ipv6 = isinstance(address, IPv6Address) or (isinstance(address, str) and ":" in address)
-        return IPv6Address(address) if is_ipv6 else IPv4Address(address)
+        return ip_address(address)
     except Malformed as error:
         raise SocketError("EINVAL", str(error)) from None
 
 
 def end(name: tuple[Any, ...]) -> SocketAddress:
     """The (address, port) that the kernel has told."""
-    text = name[0].partition("%")[0]
-    return (IPv6Address(text) if ":" in text else IPv4Address(text)), name[1]
+    return ip_address(name[0].partition("%")[0]), name[1]

@@ -219,8 +219,9 @@ def routes(hosts: Iterable[Host], joined: Iterable[Any]) -> Iterator[tuple[str, 
         for network in networks:
             ways = [first[where] for where, on in there.items()
                     if where in first and any(address.network == network for _, address in on)]  # fmt: skip
-            if network not in direct and ways:
-                yield host.name, str(network), min(ways, key=lambda way: way[0])[1]
+            _, via = min(ways, key=lambda way: way[0], default=(0, ""))
+            if via and network not in direct:  # somebody on our own wire may have another mask than we
+                yield host.name, str(network), via
 
 
 def next_hops(

@@ -3,10 +3,19 @@
 import pytest
 from worlds.networks import chain, detour, pair
 
-from netlib.apps.ping import ping
+from netlib.apps.ping import match, ping
 from netlib.host import Parts
+from netlib.wire.address6 import IPv6Address
 from netlib.wire.icmp import ICMPEcho, ICMPTimeExceeded
+from netlib.wire.icmpv6 import (
+    ICMPv6Echo,
+    ICMPv6Message,
+    ICMPv6ParameterProblem,
+    ICMPv6TimeExceeded,
+    NeighbourSolicitation,
+)
 from netlib.wire.ipv4 import ICMP, IPv4Packet
+from netlib.wire.ipv6 import ICMPV6, IPv6Packet
 from netlib.worlds.simulation import Simulation
 
 
@@ -79,10 +88,11 @@ def test_what_this_host_can_not_send_is_said() -> None:
     assert result.unsent == {i: "EMSGSIZE: 1501 bytes, the link takes 1500 and DF is set" for i in (1, 2)}
 
 
-def test_to_itself() -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_to_itself(address: str) -> None:
     sim = Simulation()
     a = sim.host("a")
-    assert sim.run(ping(a, "127.0.0.1", count=2)).received == 2
+    assert sim.run(ping(a, address, count=2)).received == 2
 
 
 def test_two_at_a_time_do_not_take_each_others_replies() -> None:
@@ -130,6 +140,31 @@ def test_only_what_answers_a_request_counts(kind: str) -> None:
     sim.link((a, "10.0.0.1/24"), (b, "10.0.0.2/24"))
     [answer] = sim.run(ping(a, "10.0.0.2", count=1)).answers
     assert (answer is not None) == (kind == "right")
+
+
+def quoting(kind: type[ICMPv6Message], request: IPv6Packet) -> bytes:
+    return kind(payload=request.build()[:60]).build()
+
+
+def test_what_answers_a_request_over_ipv6() -> None:
+    you, other = IPv6Address("fd00::2"), IPv6Address("fd00::3")
+    request = IPv6Packet(next_header=ICMPV6, destination=you, payload=ICMPv6Echo(128, 0, 0, 7, 1).build())
+    elsewhere = IPv6Packet(next_header=ICMPV6, destination=other, payload=request.payload)
+    reply = IPv6Packet(next_header=ICMPV6, destination=you, payload=ICMPv6Echo(129, 0, 0, 7, 1).build())
+    right = [
+        (reply.payload, True), (quoting(ICMPv6TimeExceeded, request), False),
+        (quoting(ICMPv6ParameterProblem, request), False),  # type 4, which is source quench in IPv4
+    ]  # fmt: skip
+    wrong = [
+        request.payload, ICMPv6Echo(129, 0, 0, 8, 1).build(), ICMPv6Echo(129, 0, 0, 7, 2).build(), b"short",
+        ICMPEcho(0, 0, 0, 7, 1).build(), quoting(ICMPv6TimeExceeded, elsewhere), quoting(ICMPv6TimeExceeded, reply),
+        quoting(NeighbourSolicitation, request), ICMPv6TimeExceeded().build(),
+    ]  # fmt: skip
+    for payload, is_reply in right:
+        answer = match((2.0, IPv6Packet(next_header=ICMPV6, hop_limit=9, payload=payload)), you, 7, [0.5])
+        assert answer is not None and (answer.rtt, answer.ttl, answer.is_reply) == (1.5, 9, is_reply)
+    for payload in wrong:
+        assert match((2.0, IPv6Packet(next_header=ICMPV6, payload=payload)), you, 7, [0.5]) is None
 
 
 def test_the_socket_is_closed_also_when_it_goes_wrong() -> None:

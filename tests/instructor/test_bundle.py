@@ -185,7 +185,7 @@ def test_the_date_is_the_commits_or_of_the_newest_change(copy: Path, monkeypatch
 def test_chapters_can_be_chosen(tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle(ROOT, tmp_path / "x.zip", ["6"])) as archive:
         assert [name for name in archive.namelist() if "/course/" in name] == [f"{TOP}/course/06-icmp/06-icmp.ipynb"]
-    with pytest.raises(BundleError, match="no chapter 77 in course/; there are: 05-ip-packet, 06-icmp"):
+    with pytest.raises(BundleError, match=r"no chapter 77 in course/; there are: 01-.*05-ip-packet, 06-icmp"):
         bundle(ROOT, tmp_path / "y.zip", ["77"])
     assert not (tmp_path / "y.zip").exists()
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlib.apps.ping import ping
-from netlib.apps.ping6 import ping6
 from netlib.host import DATAGRAM, RAW6, Host, SendError
 from netlib.internet.fragments6 import Reassembler6, fragment6
 from netlib.internet.icmpv6 import may_report
@@ -56,7 +55,7 @@ def test_two_hosts_and_what_is_said_on_their_link() -> None:
     sim = Simulation(1)
     a, b = sim.host("a"), sim.host("b")
     capture = sim.capture(sim.link((a, "2001:db8::1/64"), (b, "2001:db8::2/64")))
-    assert sim.run(ping6(a, "2001:db8::2", count=1)).received == 1
+    assert sim.run(ping(a, "2001:db8::2", count=1)).received == 1
     assert [str(packet).partition("ICMPv6 ")[2].split(" id")[0] for _, packet in capture] == [
         "neighbour solicitation: who has 2001:db8::2?",
         "neighbour advertisement: 2001:db8::2 is at 02:00:00:00:00:02",
@@ -66,22 +65,22 @@ def test_two_hosts_and_what_is_said_on_their_link() -> None:
     again = Simulation(1)
     c, d = again.host("a"), again.host("b")
     same = again.capture(again.link((c, "2001:db8::1/64"), (d, "2001:db8::2/64")))
-    again.run(ping6(c, "2001:db8::2", count=1))
+    again.run(ping(c, "2001:db8::2", count=1))
     assert repr(same) == repr(capture)
 
 
 @pytest.mark.parametrize("address", ["::1", "2001:db8:1::2", "2001:db8:2::2", "fe80::ff:fe00:2", "ff02::1"])
 def test_ping(address: str) -> None:
     sim, a, _, _ = network()
-    assert sim.run(ping6(a, address, count=2, size=3000)).received == 2
+    assert sim.run(ping(a, address, count=2, size=3000)).received == 2
 
 
 def test_an_address_that_nobody_has_and_one_without_a_route() -> None:
     sim, a, router, _ = network()
-    assert "address unreachable" in str(sim.run(ping6(a, "2001:db8:1::77", count=1, timeout=5)))
-    assert "from 2001:db8:1::1: seq=1 no route" in str(sim.run(ping6(a, "2001:db9::1", count=1)))
-    assert "hop limit exceeded" in str(sim.run(ping6(a, "2001:db8:2::2", count=1, hop_limit=1)))
-    assert "ENETUNREACH" in str(sim.run(ping6(router, "2001:db9::1", count=1)))
+    assert "address unreachable" in str(sim.run(ping(a, "2001:db8:1::77", count=1, timeout=5)))
+    assert "from 2001:db8:1::1: seq=1 no route" in str(sim.run(ping(a, "2001:db9::1", count=1)))
+    assert "hop limit exceeded" in str(sim.run(ping(a, "2001:db8:2::2", count=1, ttl=1)))
+    assert "ENETUNREACH" in str(sim.run(ping(router, "2001:db9::1", count=1)))
     with pytest.raises(SendError, match="on every link"):
         router.socket(RAW6).send(IPv6Packet(destination=IPv6Address("ff02::1")), 0.0)
 
@@ -89,7 +88,7 @@ def test_an_address_that_nobody_has_and_one_without_a_route() -> None:
 def test_only_the_sender_fragments_once_a_router_has_told_it_how_much_fits() -> None:
     sim, a, router, _ = network(mtu=1300)
     here, there = sim.capture(sim.links[0]), sim.capture(sim.links[1])
-    result = sim.run(ping6(a, "2001:db8:2::2", count=2, size=1400))
+    result = sim.run(ping(a, "2001:db8:2::2", count=2, size=1400))
     assert "packet too big" in str(result.answers[0]) and result.received == 1
     assert router.dropped["IPv6 packet too big"] == 1
     theirs = [packet.data[14:] for _, packet in there if packet[IPv6Packet].is_fragment]
@@ -133,7 +132,7 @@ def test_one_interface_with_both_versions() -> None:
     for number, host in enumerate((a, b), 1):
         host.add_address(host.interfaces[0], f"2001:db8::{number}/64")
     assert sim.run(ping(a, "10.0.0.2", count=1)).received == 1
-    assert sim.run(ping6(a, "2001:db8::2", count=1)).received == 1
+    assert sim.run(ping(a, "2001:db8::2", count=1)).received == 1
 
 
 def test_bad_addresses_and_links_are_told_in_one_line() -> None:

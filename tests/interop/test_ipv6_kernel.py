@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from netlib.apps.ping6 import ping6
+from netlib.apps.ping import ping
 from netlib.host import DATAGRAM, Host
 from netlib.kernel.errors import SocketError
 from netlib.lab import Lab
@@ -76,14 +76,14 @@ def test_the_kernels_ping_is_answered(live: Live, options: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 56, 1452, 1453, 20_000])
 def test_the_kernel_answers_our_ping(live: Live, size: int) -> None:
-    result = live.run(ping6(live.host, "fd00::1", count=2, interval=0.05, timeout=3, size=size))
+    result = live.run(ping(live.host, "fd00::1", count=2, interval=0.05, timeout=3, size=size))
     assert result.received == 2, result
-    assert all(answer and answer.hop_limit == 64 for answer in result.answers)
+    assert all(answer and answer.ttl == 64 for answer in result.answers)
 
 
 def test_nobody_answers_for_an_address_that_is_nobodys(live: Live) -> None:
     if live.host.interfaces[0].mac:
-        result = live.run(ping6(live.host, "fd00::77", count=1, timeout=5))
+        result = live.run(ping(live.host, "fd00::77", count=1, timeout=5))
         assert "address unreachable" in str(result), result
 
 
@@ -133,10 +133,10 @@ def test_beside_a_kernel_the_neighbour_tables_agree(peer: Kernel) -> None:
         # its link-local address, which it has made from its MAC address as we make ours from it
         local = IPv6Address.link_local(MACAddress(theirs[1]))
         assert str(local) in peer.run("ip -6 addr show dev eth1 scope link").stdout
-        assert live.run(ping6(host, local, count=1, timeout=3)).received == 1
+        assert live.run(ping(host, local, count=1, timeout=3)).received == 1
         ours = IPv6Address.link_local(MAC)
         assert " 1 received" in peer.run(f"ping -6 -n -c 1 -W 3 {ours}%eth1").stdout
-        assert live.run(ping6(host, "ff02::1", count=1, timeout=3)).answers[0] is not None
+        assert live.run(ping(host, "ff02::1", count=1, timeout=3)).answers[0] is not None
         # somebody with our address: the kernel asks before it uses it, and is told
         peer.run("sysctl -qw net.ipv6.conf.eth1.accept_dad=1 net.ipv6.conf.eth1.dad_transmits=1")
         peer.ip("addr add fd01::2/64 dev eth1")
@@ -231,7 +231,7 @@ def test_a_lab_of_two_hosts_with_ipv6(tmp_path: Path) -> None:
         host = Host("h", Random(1))
         host.attach("2001:db8::3/64", MAC)
         with lab["h1"].attach(host, "eth1") as live:
-            result = live.run(ping6(host, "2001:db8::2", count=2, interval=0.1, timeout=3))
+            result = live.run(ping(host, "2001:db8::2", count=2, interval=0.1, timeout=3))
             assert result.received == 2, result
             done = lab["h2"].run("ping -6 -n -c 1 -W 3 2001:db8::3")
             assert " 1 received" in done.stdout, done.stdout

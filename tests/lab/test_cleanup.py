@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+from lab.notebook import ROOT, Notebook, starting
 from lab.processes import Footprint, children, eventually, is_zombie, names_below, pids, subtree
 
 from netlib.lab import Lab, LabError
 
-ROOT = Path(__file__).resolve().parents[2]
-
-NOTEBOOK = """
+CODE = """
 import os, signal, sys, time
 from netlib.lab import Lab
 
@@ -38,48 +35,25 @@ sys.stdin.readline()
 """
 
 
-class Notebook:
+class LabNotebook(Notebook):
     def __init__(self, ending: str = "time.sleep(4803)"):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", NOTEBOOK + ending],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout and self.process.stderr
-        line = self.process.stdout.readline()
-        self.child, self.launcher = map(int, (line or self.process.stderr.read()).split())
+        super().__init__(CODE + ending)
+        [self.launcher] = self.numbers
         self.forkserver = next(pid for pid in children(self.process.pid) if self.launcher in children(pid))
         self.footprint = Footprint(self.launcher)
-        assert self.process.stdin
-        self.process.stdin.write("go on\n")
-        self.process.stdin.flush()
+        self.go_on()
 
-    def close(self) -> None:
-        for pid in (self.process.pid, self.child):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self.process.communicate(timeout=20)
+
+Start = Callable[..., LabNotebook]
 
 
 @pytest.fixture
-def start(labs_work: None) -> Iterator[Callable[..., Notebook]]:
-    started: list[Notebook] = []
-
-    def start(*arguments: str) -> Notebook:
-        started.append(Notebook(*arguments))
-        return started[-1]
-
-    yield start
-    for notebook in started:
-        notebook.close()
+def start(labs_work: None) -> Iterator[Start]:
+    with starting(LabNotebook) as start:
+        yield start
 
 
-def test_the_count_counts(start: Callable[..., Notebook]) -> None:
+def test_the_count_counts(start: Start) -> None:
     """Ten processes and more, and the namespaces of a lab and five nodes: else the tests below prove nothing."""
     notebook = start()
     assert len(notebook.footprint.inhabitants()) >= 12  # launcher and two, five nodes, what runs in them
@@ -89,7 +63,7 @@ def test_the_count_counts(start: Callable[..., Notebook]) -> None:
 
 
 @pytest.mark.parametrize("how", [[signal.SIGKILL], [signal.SIGTERM], [signal.SIGINT], [signal.SIGSTOP, signal.SIGKILL]])
-def test_nothing_is_left_when_the_notebook_is_killed(start: Callable[..., Notebook], how: list[signal.Signals]) -> None:
+def test_nothing_is_left_when_the_notebook_is_killed(start: Start, how: list[signal.Signals]) -> None:
     notebook = start()
     files = set(os.listdir(tempfile.gettempdir()))
     for number in how:
@@ -110,12 +84,12 @@ ENDINGS = [
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_nothing_is_left_when_the_lab_ends(start: Callable[..., Notebook], ending: str) -> None:
+def test_nothing_is_left_when_the_lab_ends(start: Start, ending: str) -> None:
     notebook = start(ending)
     assert eventually(lambda: not notebook.footprint.left()), notebook.footprint.left()
 
 
-def test_nothing_is_left_when_the_launcher_or_the_supervisor_is_killed(start: Callable[..., Notebook]) -> None:
+def test_nothing_is_left_when_the_launcher_or_the_supervisor_is_killed(start: Start) -> None:
     for depth in (0, 1, 2):
         notebook = start()
         chain = [notebook.launcher]
@@ -126,7 +100,7 @@ def test_nothing_is_left_when_the_launcher_or_the_supervisor_is_killed(start: Ca
         assert notebook.process.poll() is None
 
 
-def test_labs_go_on_without_the_process_that_started_them(start: Callable[..., Notebook]) -> None:
+def test_labs_go_on_without_the_process_that_started_them(start: Start) -> None:
     again = "\n".join(
         [
             "assert lab['h1'].run('true'), 'the lab of before'",
@@ -138,13 +112,12 @@ def test_labs_go_on_without_the_process_that_started_them(start: Callable[..., N
     notebook = start(f"import netlib.lab.netns.forkserver\nsys.stdin.readline()\n{again}")
     os.kill(notebook.forkserver, signal.SIGKILL)
     assert eventually(lambda: is_zombie(notebook.forkserver))
-    assert notebook.process.stdin and notebook.process.stdout
-    notebook.process.stdin.write("go on\n")
-    notebook.process.stdin.flush()
+    notebook.go_on()
+    assert notebook.process.stdout
     assert notebook.process.stdout.readline() == "h1\n"
 
 
-def test_a_lab_starts_when_what_was_made_ahead_is_dead(start: Callable[..., Notebook]) -> None:
+def test_a_lab_starts_when_what_was_made_ahead_is_dead(start: Start) -> None:
     """After a start, the next lab's first processes are there already: they are not the only way."""
     code = """
 import subprocess

@@ -14,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from lab.containers import PAIR, containers, docker, footprints, need_docker, pair, unique
+from lab.notebook import ROOT, Notebook, starting
 from lab.processes import eventually, pids
 
 from netlib.lab import Lab, LabError
@@ -25,9 +27,8 @@ from netlib.lab.docker import owner
 from netlib.lab.errors import EngineMissing
 
 pytestmark = pytest.mark.serial
-ROOT = Path(__file__).resolve().parents[2]
 
-NOTEBOOK = """
+CODE = """
 import os, signal, sys, time
 from netlib.lab import Lab
 
@@ -43,48 +44,22 @@ sys.stdin.readline()
 """
 
 
-class Notebook:
+class DockerNotebook(Notebook):
     def __init__(self, folder: Path, ending: str = "time.sleep(4823)"):
         self.lab = unique()
         path = folder / f"{self.lab}.clab.yml"
         path.write_text(PAIR.format(name=self.lab, a="env: {}", b="env: {}"))
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", NOTEBOOK + ending, str(path)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdin and self.process.stdout and self.process.stderr
-        self.child = int(self.process.stdout.readline() or self.process.stderr.read())
+        super().__init__(CODE + ending, str(path))
 
-    def go_on(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.write("go on\n")
-        self.process.stdin.flush()
 
-    def close(self) -> None:
-        for pid in (self.process.pid, self.child):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self.process.communicate(timeout=20)
+Start = Callable[..., DockerNotebook]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     need_docker()
-    started: list[Notebook] = []
-
-    def start(*arguments: str) -> Notebook:
-        started.append(Notebook(tmp_path, *arguments))
-        return started[-1]
-
-    yield start
-    for notebook in started:
-        notebook.close()
+    with starting(partial(DockerNotebook, tmp_path)) as start:
+        yield start
 
 
 def folders() -> list[str]:
@@ -92,7 +67,7 @@ def folders() -> list[str]:
 
 
 @pytest.mark.parametrize("how", [[signal.SIGKILL], [signal.SIGTERM], [signal.SIGSTOP, signal.SIGKILL]])
-def test_nothing_is_left_when_the_notebook_is_killed(start: Callable[..., Notebook], how: list[signal.Signals]) -> None:
+def test_nothing_is_left_when_the_notebook_is_killed(start: Start, how: list[signal.Signals]) -> None:
     notebook = start()
     prints = footprints(notebook.lab)
     assert sum(len(each.inhabitants()) for each in prints) >= 5  # two agents, an orphan, a shell, a recorder
@@ -106,7 +81,7 @@ def test_nothing_is_left_when_the_notebook_is_killed(start: Callable[..., Notebo
 
 
 @pytest.mark.parametrize("ending", ["", "raise RuntimeError('no')", "lab.down(); time.sleep(4823)"])
-def test_nothing_is_left_when_the_lab_ends(start: Callable[..., Notebook], ending: str) -> None:
+def test_nothing_is_left_when_the_lab_ends(start: Start, ending: str) -> None:
     notebook = start(ending)
     prints = footprints(notebook.lab)
     notebook.go_on()

@@ -64,6 +64,13 @@ def test_an_entry_counts_until_its_ageing_time_is_over_and_each_frame_renews_it(
     assert out(switch, 1, frame(B, A), 599.0) == [0]
 
 
+def test_known_is_what_counts_at_that_time(switch: Switch) -> None:
+    out(switch, 0, frame(A, B), 0.0)
+    out(switch, 3, frame(B, A), 10.0)
+    assert switch.known(299.9) == {A: 0, B: 3}
+    assert switch.known(300.0) == {B: 3} and set(switch.table) == {A, B}  # also where nobody has called tick
+
+
 def test_tick_forgets_what_is_due_and_nothing_else(switch: Switch) -> None:
     assert switch.deadline() is None
     out(switch, 0, frame(A, B), 0.0)

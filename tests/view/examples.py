@@ -6,18 +6,22 @@ from netlib.view import (
     Flow,
     Line,
     SequenceDiagram,
+    address_bits,
     bars,
     claims,
     compare_bytes,
     header_picture,
     hops,
     network,
+    number_line,
     ruler,
     show,
     staircase,
     table,
+    zoom,
 )
 from netlib.view.html import View
+from netlib.view.nesting import nesting
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.arp import ARPPacket
 from netlib.wire.ethernet import EthernetFrame
@@ -99,9 +103,15 @@ def every_view() -> dict[str, View]:
         "bars": bars([("r1", 1.5), (HOSTILE, 3)], "ms", "Round trips"),
         "ruler": ruler(fragment(IPv4Packet(payload=bytes(3008)).build(), 1000), "Cut " + HOSTILE),
         "hops": hops({"h1 to " + HOSTILE: sent, "r1 to h2": decrement_ttl(sent)}, IPv4Packet, HOSTILE),
+        "nesting": nesting([("ethernet", 14), (HOSTILE, 30), ("padding", 16)], HOSTILE),
         "table": table([("h1", HOSTILE)], ["seen at", "what"], HOSTILE),
-        "network": network(["h1", ("r1", "router"), HOSTILE, "alone"], [
-            Line("h1", "r1", "eth1 10.0.1.2/24", "eth1", Flow((3, 294), (0, 0))), Line("r1", HOSTILE, HOSTILE)
-        ], HOSTILE),
+        "network": network(
+            ["h1", ("r1", "router"), HOSTILE, "alone"],
+            [Line("h1", "r1", "eth1 10.0.1.2/24", "eth1", Flow((3, 294), (0, 0))), Line("r1", HOSTILE, HOSTILE)],
+            HOSTILE,
+        ),
+        "address": address_bits("172.17.203.9/20", HOSTILE),
+        "zoom": zoom(["0.0.0.0/0", "10.0.0.0/8", "10.4.0.0/24"], {HOSTILE: "10.4.0.10"}, HOSTILE),
+        "line": number_line({HOSTILE: ["10.4.0.0/24", "10.4.0.64/26"], "none": []}, None, {"h1": "10.4.0.9"}, HOSTILE),
         "claims": claims([("Ping uses port 7", "RFC 792: no ports", False, None), ("TTL", "RFC 1812", True, "1 less")]),
     }

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlib.wire.address import MACAddress
-from netlib.wire.address6 import MAPPED, IPv6Address, IPv6Interface, IPv6Network
+from netlib.wire.address import IPv4Address, MACAddress
+from netlib.wire.address6 import MAPPED, IPv6Address, IPv6Interface, IPv6Network, ip_address
 from netlib.wire.errors import Malformed, WireError
 
 from .packets import many
@@ -83,6 +83,14 @@ def test_a_bad_address_is_told_in_one_line(text: str, says: str) -> None:
 def test_neither_text_nor_16_bytes(value: object) -> None:
     with pytest.raises(Malformed):
         IPv6Address(value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text, kind", [("10.0.0.1", IPv4Address), ("::1", IPv6Address), ("::10.0.0.1", IPv6Address)])
+def test_an_address_of_the_version_that_it_looks_like(text: str, kind: type) -> None:
+    assert type(ip_address(text)) is type(ip_address(bytes(kind(text)))) is type(ip_address(kind(text))) is kind
+    for bad in ("", "ten", "10.0.0.1:80", b"\x0a", 7):
+        with pytest.raises(Malformed):
+            ip_address(bad)  # type: ignore[arg-type]
 
 
 def test_kinds_of_addresses() -> None:

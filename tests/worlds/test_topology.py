@@ -214,6 +214,17 @@ def test_routes_go_over_the_fewest_routers_and_only_where_they_are_wanted() -> N
     assert bare["r1"].internet.routes.lookup(b"\x0a\0\5\1") is None
 
 
+def test_hosts_on_one_link_may_have_different_masks() -> None:
+    """r1 needs no route to h1's smaller network: its own covers that."""
+    sim = Simulation.topology("""
+        h1 10.4.0.10/28 -- s1
+        h2 10.4.0.20/24 -- s1
+        s1 -- 10.4.0.1/24 r1 10.4.1.1/24 -- 10.4.1.9/24 h3
+    """)
+    assert sim.run(ping(sim["h1"], "10.4.1.9", count=1)).received == 1
+    assert sim.run(ping(sim["h2"], "10.4.0.10", count=1)).received == 1
+
+
 def test_parts_are_given_by_name() -> None:
     made: list[Routes] = []
 

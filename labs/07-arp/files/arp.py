@@ -3,7 +3,8 @@
     arp.py claim ADDRESS TO MAC   a reply to the host TO at MAC: "ADDRESS is at" this node's own MAC address
     arp.py announce ADDRESS       to everyone: the same, as a gratuitous ARP request (RFC 5944 section 4.6)
 
-Nothing in ARP says whether an answer is true. `claim` for one's own address is a courtesy, for another's an attack.
+Nothing in ARP says whether an answer is true. `claim` for one's own address is a courtesy, for another's an attack: so
+this speaks of the lab's own addresses, 10.7.1.x, and of no others.
 """
 
 import socket
@@ -14,6 +15,7 @@ INTERFACE = "eth1"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ARP, ETHERNET, IPV4 = 0x0806, 1, 0x0800
 REQUEST, REPLY = 1, 2
+LAB = "10.7.1."
 
 
 def octets(mac: str) -> bytes:
@@ -21,6 +23,8 @@ def octets(mac: str) -> bytes:
 
 
 def send(operation: int, about: str, target: str, target_mac: str, to: str) -> None:
+    if not (about.startswith(LAB) and target.startswith(LAB)):
+        sys.exit(f"{about}, {target}: not of this lab, whose addresses begin with {LAB}")
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     wire.bind((INTERFACE, ARP))
     own = wire.getsockname()[4]

@@ -1,0 +1,348 @@
+"""Exercise 7.2: the ARP table, with the states that `ip neigh` shows.
+
+The answer is a `NeighboursPart` (netlib/link/neighbours.py) and runs in netlib's hosts.  Here it is driven as a host
+drives it: told what happens and when, its `tick` called at its deadlines, its three lists emptied.  What came out is
+written as lines of text, and each step's lines have to be those of netlib's own table.
+
+    drive(ArpTable, [("send", "1", "10.7.1.2", 0.0), ("until", 3.0)])     prints such a log
+
+Times are multiples of 1/4 s, which floats hold exactly.  netlib's own table is asked without its LOCK_TIME, a
+peculiarity of Linux that the exercise leaves out.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Any
+
+from hypothesis import strategies as st
+
+from netlib.exercises.arp_table_mistakes import MISTAKES, NetlibTable
+from netlib.grading import StatefulExercise
+from netlib.grading.exercise import Problem
+from netlib.wire.address import IPv4Address, MACAddress
+from netlib.wire.arp import REPLY, REQUEST, ARPPacket
+
+Step = tuple[Any, ...]
+OURS, OUR_MAC = IPv4Address("10.7.1.1"), MACAddress("02:00:00:00:00:01")
+MANY = 200  # ticks in one step
+LISTS = ("outbox", "resolved", "failed")
+RESOLVES = "it resolves: INCOMPLETE, REACHABLE, FAILED"
+AGES = "it learns and ages: STALE, DELAY, PROBE"
+
+
+# ---- a table, driven as a host drives it ----------------------------------------------------------------------
+
+
+class Driver:
+    """Brings a table to the time of each step, deadline by deadline, and writes down what comes out of it."""
+
+    def __init__(self, table: Any) -> None:
+        self.table, self.now = table, 0.0
+        self.lines: list[str] = []
+
+    def send(self, packet: str, next_hop: str, now: float) -> list[str]:
+        self.advance(now)
+        self.table.send(packet.encode(), IPv4Address(next_hop), now)
+        return self.told(now)
+
+    def send_many(self, count: int, next_hop: str, now: float) -> list[str]:
+        """Packets named 1, 2, 3, ..."""
+        self.advance(now)
+        for number in range(1, count + 1):
+            self.table.send(str(number).encode(), IPv4Address(next_hop), now)
+        return self.told(now)
+
+    def receive(self, said: str, now: float) -> list[str]:
+        self.advance(now)
+        self.table.receive(packet_of(said), now)
+        return self.told(now)
+
+    def until(self, now: float) -> list[str]:
+        self.advance(now)
+        return self.told(now)
+
+    def advance(self, now: float) -> None:
+        """Call `tick` whenever it is due, up to and including `now`."""
+        for _ in range(MANY):
+            due = self.table.deadline()
+            if due is not None and (isinstance(due, bool) or not isinstance(due, int | float)):
+                raise TypeError(f"deadline() returned {due!r:.60}: it has to be a time in seconds, or None")
+            if due is None or due > now:
+                self.now = now
+                return
+            self.now = max(self.now, due)
+            self.table.tick(self.now)
+            self.empty(self.now)
+        raise RuntimeError(f"deadline() still says {due:g} after tick({self.now:g}), {MANY} times: "
+                           "a tick has to move the deadline on")  # fmt: skip
+
+    def empty(self, now: float) -> None:
+        """Take out what the table has to send and to say, as the host does."""
+        outbox, resolved, failed = (self.take(name) for name in LISTS)
+        said = [f"{now:g} s: to {station(to)}: {sentence(arp)}" for to, arp in pairs("outbox", outbox)]
+        self.lines += sorted(said)
+        going = [(station(to), text(packet)) for to, packet in pairs("resolved", resolved)]
+        for mac, group in groupby(going, key=lambda each: each[0]):
+            self.lines.append(f"{now:g} s: packet {numbered(name for _, name in group)} goes to {mac}")
+        if failed:
+            self.lines.append(f"{now:g} s: packet {numbered(map(text, failed))} comes back: no answer")
+
+    def take(self, name: str) -> list[Any]:
+        given = getattr(self.table, name)
+        if not isinstance(given, list):
+            raise TypeError(f"{name} is {given!r:.60}: it has to be a list")
+        if given:
+            setattr(self.table, name, [])
+        return given
+
+    def told(self, now: float) -> list[str]:
+        """What has come out since the last step, and what the table knows now."""
+        self.empty(now)
+        lines, self.lines = self.lines, []
+        rows = sorted(row_line(row) for row in self.table.rows())
+        return lines + rows
+
+
+def station(mac: Any) -> str:
+    if not isinstance(mac, bytes | bytearray) or len(mac) != 6:
+        raise TypeError(f"{mac!r:.60} is no MAC address: 6 bytes")
+    return "everyone" if bytes(mac) == b"\xff" * 6 else str(MACAddress(bytes(mac)))
+
+
+def pairs(name: str, given: list[Any]) -> list[tuple[Any, Any]]:
+    for each in given:
+        if not isinstance(each, tuple) or len(each) != 2:
+            raise TypeError(f"{name} holds {each!r:.60}: it has to hold pairs (MAC address, packet)")
+    return given
+
+
+def sentence(arp: Any) -> str:
+    """An ARP packet in words.  The target MAC address of a question says nothing, and may be anything."""
+    packet = arp if isinstance(arp, ARPPacket) else ARPPacket.parse(bytes(arp))
+    if packet.operation == REQUEST:
+        return f"who has {packet.target_ip}? tell {packet.sender_ip} at {packet.sender_mac}"
+    said = f"{packet.sender_ip} is at {packet.sender_mac}" if packet.operation == REPLY else str(packet)
+    return f"{said} (for {packet.target_ip} at {packet.target_mac})"
+
+
+def packet_of(said: str) -> ARPPacket:
+    """The ARP packet that a sentence describes."""
+    asked = re.fullmatch(r"who has (\S+)\? tell (\S+) at (\S+)", said)
+    told = re.fullmatch(r"(\S+) is at (\S+) \(for (\S+) at (\S+)\)", said)
+    if asked:
+        target, sender, mac = asked.groups()
+        return ARPPacket(operation=REQUEST, sender_ip=IPv4Address(sender), sender_mac=MACAddress(mac),
+                         target_ip=IPv4Address(target))  # fmt: skip
+    if told:
+        sender, mac, target, to = told.groups()
+        return ARPPacket(operation=REPLY, sender_ip=IPv4Address(sender), sender_mac=MACAddress(mac),
+                         target_ip=IPv4Address(target), target_mac=MACAddress(to))  # fmt: skip
+    raise ValueError(f"{said!r:.80}: neither 'who has A? tell B at MAC' nor 'A is at MAC (for B at MAC)'")
+
+
+def text(packet: Any) -> str:
+    if not isinstance(packet, bytes | bytearray):
+        raise TypeError(f"{packet!r:.60} is none of the packets that were given: those are bytes")
+    return bytes(packet).decode(errors="replace")
+
+
+def numbered(names: Iterable[str]) -> str:
+    """The packets by name; a run of numbers in short."""
+    given = list(names)
+    if len(given) > 4 and all(name.isdigit() for name in given):
+        numbers = [int(name) for name in given]
+        if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+            return f"{numbers[0]} to {numbers[-1]}"
+    return ", ".join(given)
+
+
+def row_line(row: Any) -> str:
+    mac = row["mac"]
+    if isinstance(mac, bytes):
+        mac = MACAddress(mac)
+    address = row["address"] if isinstance(row["address"], str) else IPv4Address(row["address"])
+    return f"table: {address} {mac or '-'} {row['state']}"
+
+
+def drive(table: Callable[..., Any], steps: list[Step]) -> None:
+    """Print what a table does in these steps, and what it knows after each."""
+    driver = Driver(table(OURS, OUR_MAC))
+    for method, *args in steps:
+        print(f"{method}({', '.join(map(str, args))})")
+        for line in getattr(driver, method)(*args):
+            print("   ", line)
+
+
+# ---- what happens to it ---------------------------------------------------------------------------------------
+
+A, B = "10.7.1.2", "10.7.1.3"
+MACS = {A: MACAddress("02:00:00:00:00:0a"), B: MACAddress("02:00:00:00:00:0b")}
+NEW = MACAddress("02:00:00:00:00:0c")
+
+
+def answer(of: str, mac: MACAddress | None = None, to: str = f"{OURS} at {OUR_MAC}") -> str:
+    return f"{of} is at {mac or MACS[of]} (for {to})"
+
+
+def asks(who: str, mac: MACAddress | None = None, target: str = str(OURS)) -> str:
+    return f"who has {target}? tell {who} at {mac or MACS[who]}"
+
+
+def announces(who: str, mac: MACAddress | None = None) -> str:
+    return asks(who, mac, who)
+
+
+EVENTS = ("send", "send", "send", "answer", "answer", "answer", "asks", "asks another", "announces", "for another",
+          "probe", "as us", "until")  # fmt: skip
+happenings = st.tuples(
+    st.sampled_from(EVENTS),
+    st.sampled_from([A, A, A, B]),
+    st.sampled_from([False, False, False, True]),  # with another MAC address than before
+    st.sampled_from([0.0, 0.25, 0.75, 1.0, 2.0, 3.0, 4.75, 5.0, 29.75, 30.0, 40.0]),  # seconds later
+)
+
+
+def story(happened: list[tuple[str, str, bool, float]], later: float) -> list[Step]:
+    steps: list[Step] = [("new", OURS, OUR_MAC)]
+    now, number = 0.0, 0
+    for event, who, moved, after in happened:
+        now += after
+        mac = NEW if moved else MACS[who]
+        if event == "send":
+            number += 1
+            steps.append(("send", str(number), who, now))
+        elif event == "until":
+            steps.append(("until", now))
+        else:
+            said = {
+                "answer": answer(who, mac), "asks": asks(who, mac), "asks another": asks(who, mac, "10.7.1.9"),
+                "announces": announces(who, mac), "for another": answer(who, mac, f"10.7.1.9 at {MACS[B]}"),
+                "probe": asks("0.0.0.0", mac), "as us": announces(str(OURS), mac),
+            }[event]  # fmt: skip
+            steps.append(("receive", said, now))
+    return [*steps, ("until", now + later)] if later else steps
+
+
+NEWLY: Step = ("new", OURS, OUR_MAC)
+ASKED: list[Step] = [NEWLY, ("send", "1", A, 0.0)]
+KNOWN: list[Step] = [*ASKED, ("receive", answer(A), 0.25)]
+OLD: list[Step] = [*KNOWN, ("until", 30.25)]
+USED: list[Step] = [*OLD, ("send", "2", A, 40.0)]
+PINNED: dict[str, list[Step]] = {
+    "a packet for somebody unknown": ASKED,
+    "the answer, and the packet goes": [*KNOWN, ("send", "2", A, 1.0)],
+    "three packets wait": [*ASKED, ("send", "2", A, 0.5), ("send", "3", A, 0.75), ("receive", answer(A), 0.75)],
+    "two neighbours at once": [*ASKED, ("send", "2", B, 0.25), ("receive", answer(B), 0.5), ("until", 1.0)],
+    "a tick before the second question": [*ASKED, ("until", 0.75)],
+    "it asks three times": [*ASKED, ("until", 2.0)],
+    "a tick before it gives up": [*ASKED, ("send", "2", A, 2.5), ("until", 2.75)],
+    "it gives up": [*ASKED, ("send", "2", A, 2.5), ("until", 3.0), ("until", 60.0)],
+    "after it has given up it tries anew": [*ASKED, ("send", "2", A, 10.0), ("receive", answer(A), 11.25)],
+    "seventy packets wait, or would like to": [NEWLY, ("send_many", 70, A, 0.0), ("receive", answer(A), 0.25)],
+    "an answer that nobody has asked for": [NEWLY, ("receive", answer(A), 0.0)],
+    "a question for somebody else": [NEWLY, ("receive", asks(A, target="10.7.1.9"), 0.0)],
+    "a question for us": [NEWLY, ("receive", asks(A), 0.0)],
+    "a probe for our address": [NEWLY, ("receive", asks("0.0.0.0", MACS[A]), 0.0)],
+    "somebody else with our address": [NEWLY, ("receive", announces(str(OURS), NEW), 0.0)],
+    "a tick before it is stale": [*KNOWN, ("send", "2", A, 20.0), ("until", 30.0)],
+    "it is stale": OLD,
+    "a second answer makes it young": [*KNOWN, ("receive", answer(A), 20.0), ("until", 49.75), ("until", 50.0)],
+    "a stale one is used as it is": USED,
+    "five seconds later it is checked": [*USED, ("send", "3", A, 44.0), ("until", 44.75), ("until", 45.0)],
+    "the check is answered": [*USED, ("until", 45.0), ("receive", answer(A), 45.25), ("until", 75.25)],
+    "the check is not answered": [*USED, ("send", "3", A, 47.75), ("until", 47.75), ("until", 48.0)],
+    "a stale one that nobody uses": [*OLD, ("until", 300.0)],
+    "an answer from elsewhere": [*KNOWN, ("receive", answer(A, NEW), 2.0), ("send", "2", A, 2.0)],
+    "an announcement from elsewhere": [*KNOWN, ("receive", announces(A, NEW), 2.0)],
+    "an announcement of what is known": [*KNOWN, ("receive", announces(A), 2.0), ("until", 30.25)],
+    "its own question, while we ask for it": [*ASKED, ("receive", asks(A), 0.5), ("until", 5.5)],
+    "a question for us, from whom we know": [*KNOWN, ("receive", asks(A), 2.0), ("until", 30.25)],
+    "it speaks to another, after it had failed": [*ASKED, ("until", 4.0), ("receive", asks(A, target=B), 4.0)],
+}
+
+
+def why(case: Any) -> str:
+    """The rules of the text that the last step comes across."""
+    method, *args = case[-1]
+    before = log_of(case[:-1])[-1][1] or []
+    if method == "receive":
+        packet = packet_of(args[0])
+        if packet.sender_ip == OURS:
+            return "A packet that names our own address as its sender changes nothing, and is not answered (rule 5)."
+        if packet.sender_ip == IPv4Address.ANY:
+            return "0.0.0.0 is nobody's address: the question is answered, and nothing is learned (rule 4)."
+        known = any(f" {packet.sender_ip} " in line for line in before)
+        if packet.operation == REQUEST and packet.target_ip == OURS:
+            return "A question for us is answered, and makes or moves the asker's entry, as STALE (rule 4)."
+        if not known:
+            return "Of whom we have no entry, we learn only by its question for us (rules 4 and 5)."
+        if packet.operation == REPLY and packet.target_ip == OURS:
+            return "An answer to us makes the entry REACHABLE for 30 s, and what waited goes, in order (rule 3)."
+        return "Whatever else an entry's owner says only moves it to another MAC address, as STALE (rule 5)."
+    if method in ("send", "send_many"):
+        return "A packet goes at once where the MAC address is known, else it waits: rules 1 and 2."
+    return "Time: three questions a second apart, then FAILED; 30 s REACHABLE; 5 s DELAY, then PROBE (rules 2 and 6)."
+
+
+def log_of(steps: Any) -> list[Any]:
+    return TABLE.attempt(NetlibTable, steps)
+
+
+class Driven(StatefulExercise):
+    """Each step by the Driver.  What fails before any entry is STALE has no part in ageing, and costs all points."""
+
+    def attempt(self, student: Callable[..., Any], case: Any) -> list[list[Any]]:
+        return super().attempt(lambda *args: Driver(student(*args)), case)
+
+    def broken(self, args: Any, outcome: Any, problem: Problem) -> set[str]:
+        if problem.step is None:
+            return set(self.credit)
+        return {AGES} if has_aged(args[: problem.step + 1]) else set(self.credit)
+
+
+def has_aged(steps: Any) -> bool:
+    """Whether an entry is STALE, DELAY or PROBE after any of these steps."""
+    said = [line for _, lines in log_of(steps) for line in lines or ()]
+    return any(line.endswith((" STALE", " DELAY", " PROBE")) for line in said)
+
+
+def as_netlib_does(ages: bool) -> Callable[[Any, Any], bool | str]:
+    def test(steps: Any, results: Any) -> bool | str:
+        if has_aged(steps) is not ages or not results or steps[-1][0] == "new":
+            return True
+        return bool(results[-1] == log_of(steps)[-1][1])
+
+    return test
+
+
+def show(value: Any) -> str | None:
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "\n".join(value) or "nothing is sent, and the table is empty"
+    return None
+
+
+def reproduce(case: Any) -> str:
+    steps = ", ".join(repr(step) for step in case if step[0] != "new")
+    return f"from netlib.exercises.arp import drive; drive(ArpTable, [{steps}])"
+
+
+TABLE = Driven(
+    number="7.2",
+    name="ArpTable",
+    points=7,
+    summary="Which MAC address an IP address has: asked, waited for, believed for a while, checked.",
+    signature="ArpTable(address: IPv4Address, mac: MACAddress)",
+    rfc='RFC 826, "Packet Reception"; RFC 1122 section 2.3.2; RFC 4861 section 7.3.3',
+    reference=NetlibTable,
+    inputs=st.builds(story, st.lists(happenings, min_size=1, max_size=8), st.sampled_from([0.0, 2.0, 10.0, 40.0])),
+    pinned=PINNED,
+    properties={RESOLVES: as_netlib_does(False), AGES: as_netlib_does(True)},
+    credit={RESOLVES: 4, AGES: 3},
+    mistakes=MISTAKES,
+    without=("netlib.link.neighbours", "netlib.link.discovery"),
+    why=why,
+    show=show,
+    reproduce=reproduce,
+    examples=100,
+)  # fmt: skip
