@@ -45,9 +45,17 @@ def children(pid: int) -> list[int]:
 
 
 def names_below() -> Counter[str]:
-    """The names of this process's descendants, each with how many. The fork server and what it has made ahead for the
-    next lab are among them: other processes after each start, of the same names."""
-    return Counter(_name(pid) for pid in children(os.getpid()) if not is_zombie(pid))
+    """The names of this process's descendants, each with how many. The one lab that is made ahead for the next start is
+    left out: it has a launcher and blank nodes, and no supervisor yet."""
+    below = children(os.getpid())
+    launchers = [pid for pid in below if _name(pid) == "lab-launcher" and "lab-supervisor" not in subtree(pid).values()]
+    ahead = subtree(launchers[-1]) if launchers else {}
+    return Counter(_name(pid) for pid in below if pid not in ahead and not is_zombie(pid))
+
+
+def subtree(pid: int) -> dict[int, str]:
+    """The process and its descendants, with their names."""
+    return {each: _name(each) for each in [pid, *children(pid)]}
 
 
 def _name(pid: int) -> str:
@@ -65,20 +73,37 @@ def is_zombie(pid: int) -> bool:
         return True
 
 
+def started(pid: int) -> float:
+    """When the process was started, in seconds since the machine's own start; infinity if it is gone."""
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return float("inf")
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Footprint:
-    """The namespaces that the processes below `pid` (and `pid` itself) made for themselves, and who is in them."""
+    """The namespaces that the processes below `pid` (and `pid` itself) made for themselves, and who is in them.
+
+    Only processes that were there at that time count: the kernel gives the number of a namespace that is gone to the
+    next one, which may be that of a lab made ahead.
+    """
 
     def __init__(self, pid: int):
+        self.taken = time.clock_gettime(time.CLOCK_BOOTTIME)
         own = set(namespaces("self").values())
         self.namespaces = {each for child in [pid, *children(pid)] for each in namespaces(child).values()} - own
 
     def inhabitants(self) -> list[int]:
-        return [pid for pid in pids() if self.namespaces & set(namespaces(pid).values()) and not is_zombie(pid)]
+        return [pid for pid in self._pids() if self.namespaces & set(namespaces(pid).values()) and not is_zombie(pid)]
+
+    def _pids(self) -> list[int]:
+        return [pid for pid in pids() if started(pid) <= self.taken]
 
     def holders(self) -> list[str]:
         """Descriptors, of any process, that keep one of the namespaces."""
         found = []
-        for pid in pids():
+        for pid in self._pids():
             try:
                 links = [f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd")]
             except OSError:

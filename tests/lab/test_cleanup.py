@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import start_new_kernel
 from lab.notebook import ROOT, Notebook, starting
-from lab.processes import Footprint, children, eventually, is_zombie, names_below, pids
+from lab.processes import Footprint, children, eventually, is_zombie, names_below, pids, subtree
 
 from netlib.lab import Lab, LabError
 
@@ -123,17 +123,22 @@ def test_a_lab_starts_when_what_was_made_ahead_is_dead(start: Start) -> None:
 import subprocess
 from netlib.lab.netns.forkserver import forkserver
 def ahead():
-    below = subprocess.run(["pgrep", "--parent", str(forkserver()._process.pid)], capture_output=True, text=True)
-    return {int(pid) for pid in below.stdout.split()} - {lab._session.pid}
+    while True:
+        below = subprocess.run(["pgrep", "--parent", str(forkserver()._process.pid)], capture_output=True, text=True)
+        found = {int(pid) for pid in below.stdout.split()} - {lab._session.pid}
+        if found:
+            return found.pop()
+        time.sleep(0.01)
 def name():
     with Lab("06-icmp") as other:
         return other["h1"].run("hostname").stdout.strip(), other._session.pid
-(first,) = ahead()
+first = ahead()
 one, pid = name()
 assert pid == first, "what was made ahead is used"
-time.sleep(0.2)
-(second,) = ahead()
+second = ahead()
 os.kill(second, signal.SIGKILL)
+while os.path.exists(f"/proc/{second}"):
+    time.sleep(0.01)
 two, pid = name()
 assert pid != second
 print(one, two, flush=True)
@@ -143,6 +148,40 @@ time.sleep(4803)
     assert notebook.process.stdout and notebook.process.stderr
     line = notebook.process.stdout.readline()
     assert line == "h1 h1\n", notebook.process.stderr.read()
+
+
+def test_a_node_that_waited_unnamed_and_was_not_needed_is_gone(labs_work: None, write: Callable[[str], Path]) -> None:
+    lab = Lab(write("""
+        nodes: {a: {kind: linux}}
+    """))
+    for _ in range(2):
+        with lab:
+            assert lab._session
+            assert eventually(lambda: list(subtree(lab._session.pid).values()).count("init") == 1)
+
+
+def test_a_folder_that_was_made_meanwhile_is_in_the_next_lab(labs_work: None) -> None:
+    """What is made ahead has looked into /etc, /opt, /srv and /var already, perhaps before nginx was installed."""
+    if not os.access("/srv", os.W_OK):
+        pytest.skip("only root may make a folder in /srv")
+    with Lab("06-icmp"):
+        assert eventually(lambda: _ahead() is not None)
+    with tempfile.TemporaryDirectory(dir="/srv", prefix=".lab-test-") as folder:
+        os.chmod(folder, 0o755)
+        with Lab("06-icmp") as lab:
+            assert lab["h1"].run(["ls", folder])
+        assert eventually(lambda: _ahead() is not None)
+        with Lab("06-icmp") as lab:
+            assert lab["h1"].run(["ls", folder])
+
+
+def _ahead() -> int | None:
+    """The launcher that waits for the next lab, if it has its first node."""
+    for pid in children(os.getpid()):
+        names = list(subtree(pid).values())
+        if names[0] == "lab-launcher" and "lab-supervisor" not in names and "init" in names:
+            return pid
+    return None
 
 
 def test_an_exception_in_the_with_block_ends_the_lab(labs_work: None) -> None:

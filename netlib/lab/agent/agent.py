@@ -65,15 +65,10 @@ class Agent:
         self.children: dict[int, int] = {}  # process id -> the pipe that awaits its status
         os.environ.update(self.environment)
 
-    def write_settings(self, node: dict[str, Any], folder: str = "/proc/sys/net") -> list[str]:
-        """The baseline and the node's own `sysctls`, before there are links: these take over what `default` says.
-
-        What cannot be had here is in the answer.
-        """
-        unwritten = baseline.write_sysctls(baseline.BASELINE, folder)
+    def write_settings(self, node: dict[str, Any], folder: str = "/proc/sys/net") -> None:
+        """The node's own `sysctls`, before there are links: these take over what `default` says."""
         for name, reason in baseline.write_sysctls(node["sysctls"], folder).items():
             raise SetupFailed(node["line"], f"sysctl {name}: {reason}")
-        return ["sysctls (/proc/sys is read-only)"] if unwritten else []
 
     def configure(self, node: dict[str, Any]) -> None:
         """The interfaces, then the exec lines in their order."""

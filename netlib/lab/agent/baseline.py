@@ -67,6 +67,11 @@ BASELINE: dict[str, str] = {
 }
 
 
+def write_baseline(folder: str = "/proc/sys/net") -> list[str]:
+    """Write the settings that every node starts from. What cannot be had here is in the answer."""
+    return ["sysctls (/proc/sys is read-only)"] if write_sysctls(BASELINE, folder) else []
+
+
 def write_sysctls(settings: Mapping[str, str], folder: str = "/proc/sys/net") -> dict[str, str]:
     """Write the settings; those that could not be written, each with the kernel's reason.
 

@@ -49,3 +49,19 @@ def receive(channel: socket.socket) -> tuple[Message | None, list[int]]:
             os.close(fd)
         raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG)) from None
     return message, list(fds)
+
+
+def write_file(message: Message) -> int:
+    """A descriptor to send beside a message, of a file in memory that holds what may be too large for one."""
+    file = os.memfd_create("lab")
+    with open(file, "w", encoding="utf-8", closefd=False) as writer:
+        json.dump(message, writer)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
+
+
+def read_file(fd: int) -> Message:
+    """What was written there. Closes it."""
+    with open(fd, "rb") as file:
+        message: Message = json.load(file)
+    return message

@@ -25,6 +25,7 @@ import sys
 from typing import Any, NoReturn
 
 from netlib.lab.agent.agent import Agent, SetupFailed
+from netlib.lab.agent.baseline import write_baseline
 from netlib.lab.agent.channel import Message, receive, send
 from netlib.lab.agent.netlink import Netlink
 from netlib.lab.agent.system import FAMILIES, allow_sockets, set_dumpable, set_process_name
@@ -50,8 +51,11 @@ class ContainerAgent(Agent):
         It is open only as long as this takes. Through it this process reaches the settings of its own network, and
         others not at all: the kernel shows each process those of its own namespace.
         """
+        folder = f"/proc/self/fd/{fds[0]}" if fds else "/proc/sys/net"
         try:
-            return {"missing": self.write_settings(self.node, f"/proc/self/fd/{fds[0]}" if fds else "/proc/sys/net")}
+            missing = write_baseline(folder)
+            self.write_settings(self.node, folder)
+            return {"missing": missing}
         except SetupFailed as failure:
             return {"failed": str(failure), "line": failure.line}
 

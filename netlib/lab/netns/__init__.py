@@ -2,7 +2,7 @@
 
     notebook -- Session (session.py)
        |
-    fork server (forkserver.py)   a clean Python that has all loaded; it makes the three below ahead of time
+    fork server (forkserver.py)   a clean Python that has all loaded; it makes what is below ahead of time, four nodes included
        |  socketpair, pidfd
     launcher (launcher.py)    user namespace 1: makes the whole file system read-only, then stays as its parent
        |

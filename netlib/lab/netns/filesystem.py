@@ -4,9 +4,10 @@
 sockets and scratch files are covered with empty ones. The kernel then locks all of it for the namespaces inside, root
 there or not.
 
-`furnish` runs in each node: its own /tmp, /run, /root, and its own /etc, /opt, /srv and /var made of symbolic links to
-the machine's files, so that a node can have its own hosts, resolv.conf or nginx.conf by just writing them. A write
-through one of the links fails, as what it leads to is read-only.
+`furnish` runs in each node, and `own` and `bind` once it knows which node it is: its own /tmp, /run, /root, and its own
+/etc, /opt, /srv and /var made of symbolic links to the machine's files, so that a node can have its own hosts,
+resolv.conf or nginx.conf by just writing them. A write through one of the links fails, as what it leads to is
+read-only.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from netlib.lab.agent.system import (
     MS_BIND,
@@ -92,26 +93,29 @@ def _cover_devices() -> None:
         mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
 
 
-def furnish(hosts: str, binds: Sequence[tuple[int, str]]) -> list[str]:
-    """Give this node (a fresh mount namespace) its own places. What could not be had is named in the answer.
+def changes() -> list[int]:
+    """When the folders that a node's links lead into got or lost an entry, by this machine's clock in nanoseconds."""
+    folders = [*FARMS, *(f"{folder}/{name}" for folder, names in OWN.items() for name in names if name != "tmp")]
+    found = []
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            found.append(os.stat(folder).st_mtime_ns)
+    return found
 
-    `hosts` is its /etc/hosts; `binds` are staged files by number, with their places in the node.
-    """
-    sources = [(os.open(f"{STAGE}/{number}", os.O_PATH | os.O_CLOEXEC), target) for number, target in binds]
+
+def staged() -> list[int]:
+    """Descriptors of the lab's `binds`, by their numbers: in a node, the stage will be covered."""
+    return [os.open(f"{STAGE}/{number}", os.O_PATH | os.O_CLOEXEC) for number in range(len(os.listdir(STAGE)))]
+
+
+def furnish() -> list[str]:
+    """Give this node (a fresh mount namespace) its own places. What could not be had is named in the answer."""
     for place, mode in SCRATCH.items():
         if os.path.isdir(place):
             _tmpfs(place, mode)
     for folder in FARMS:
         if os.path.isdir(folder):
             _farm(folder)
-    for path, text in (("/etc/hosts", hosts), ("/etc/resolv.conf", "# a lab has no way out, and no resolver\n")):
-        _own_file(path)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    for fd, target in sources:
-        _own_file(target)
-        _bind_fd(fd, target)
-        os.close(fd)
     missing = []
     quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC
     for kind, place in (("proc", "/proc"), ("sysfs", "/sys")):
@@ -124,6 +128,21 @@ def furnish(hosts: str, binds: Sequence[tuple[int, str]]) -> list[str]:
             except OSError:
                 missing.append(f"its own {place}")
     return missing
+
+
+def own(files: Mapping[str, str]) -> None:
+    """Give this node files of its own, each a path with its text."""
+    for path, text in files.items():
+        _own_file(path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def bind(files: Iterable[tuple[int, str]]) -> None:
+    """Mount what each descriptor stands for at its place in this node."""
+    for fd, target in files:
+        _own_file(target)
+        _bind_fd(fd, target)
 
 
 def _tmpfs(place: str, mode: str) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import resource
 import select
@@ -23,7 +22,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from netlib.lab.agent.channel import pair, receive, send
+from netlib.lab.agent.channel import pair, read_file, receive, send
 from netlib.lab.agent.system import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -46,11 +45,13 @@ from netlib.lab.agent.system import (
     unshare,
 )
 from netlib.lab.netns import supervisor
-from netlib.lab.netns.filesystem import listeners, seal
+from netlib.lab.netns.filesystem import changes, listeners, seal
 from netlib.lab.netns.ids import map_ids
 
 PROCESSES = 2048  # the most that a lab may have, all nodes together
 READY_TIMEOUT = 5.0  # seconds
+REST = 200  # ms: so long the lab that was just asked for has the processors for itself
+NODES_AHEAD = 4  # most labs have no more
 
 
 def serve() -> NoReturn:
@@ -64,39 +65,43 @@ def serve() -> NoReturn:
     poll = select.poll()
     poll.register(requests, select.POLLIN)
     poll.register(notebook, select.POLLIN)  # a pidfd is readable when its process has ended
-    ahead = Ahead(requests, notebook)
+    ahead: Ahead | None = Ahead(requests, notebook)
     while True:
+        if not ahead and not poll.poll(REST):
+            ahead = Ahead(requests, notebook)
         if notebook in dict(poll.poll()):
             os._exit(0)
         message, fds = receive(requests)
         if message is None:
             os._exit(0)
-        child = 0 if message["binds"] else ahead.take(fds)
-        if not child:
-            child = os.fork()
+        if ahead and not message["binds"] and ahead.take(fds):
+            child, watch = ahead.child, os.dup(ahead.watch)
+        else:
+            child, watch = _fork()
             if child == 0:
-                _detach(requests, ahead.orders)
-                _launch_now(socket.socket(fileno=fds[0]), notebook, _read(fds[1]))
-        watch = os.pidfd_open(child)
+                _detach(requests, *([ahead.orders] if ahead else []))
+                _launch_now(socket.socket(fileno=fds[0]), notebook, read_file(fds[1]))
         send(requests, {"pid": child}, [watch])
         for fd in (watch, *fds):
             os.close(fd)
-        ahead.orders.close()  # used, or of no use: it ends
-        ahead = Ahead(requests, notebook)
+        if ahead:
+            ahead.close()
+        ahead = None
 
 
 class Ahead:
-    """A lab without nodes, made before it is asked for, so that a start need not wait for its namespaces.
+    """A lab made before it is asked for, with a few nodes that have no name yet, so that a start need not wait.
 
     It can become any lab without `binds`, which have to be in place before the file system is sealed, as long as this
-    machine's mounts are the same, and no program listens on a unix socket that was not covered then.
+    machine's mounts are the same, its folders have the same entries, and no program listens on a unix socket that was
+    not covered then.
     """
 
     def __init__(self, requests: socket.socket, notebook: int):
         self.surroundings = _surroundings()
         self.orders, theirs = pair()
         self.orders.settimeout(READY_TIMEOUT)
-        self.child = os.fork()
+        self.child, self.watch = _fork()
         if self.child == 0:
             _detach(requests, self.orders)
             _launch(theirs, notebook, [], lambda: _wait(theirs, notebook))
@@ -107,27 +112,47 @@ class Ahead:
                 send(self.orders, {"ids": map_ids(self.child)})
                 self.ready = True
 
-    def take(self, fds: list[int]) -> int:
-        """Let it become the lab of these descriptors (control socket, description); 0 if it cannot."""
+    def take(self, fds: list[int]) -> bool:
+        """Let it become the lab of these descriptors (control socket, description), if it can."""
         if not self.ready or _surroundings() != self.surroundings:
-            return 0
+            return False
         try:
-            if self._hear() != "ready":
-                return 0
+            if self._hear() != "ready" or self._dead():
+                return False
             send(self.orders, {}, fds)
         except OSError:
-            return 0
-        return self.child
+            return False
+        return True
+
+    def close(self) -> None:
+        """It was taken, or is of no use: without `orders` it ends."""
+        self.orders.close()
+        os.close(self.watch)
+
+    def _dead(self) -> bool:
+        poll = select.poll()
+        poll.register(self.watch, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _hear(self) -> object:
         message, _ = receive(self.orders)
         return message and message["event"]
 
 
-def _surroundings() -> tuple[list[str], bytes]:
-    """What `seal` has looked at: the sockets to cover, and what is mounted."""
+def _surroundings() -> tuple[list[str], list[int], bytes]:
+    """What `seal` and `furnish` have looked at: the sockets to cover, the folders to link, and what is mounted."""
     with open("/proc/self/mountinfo", "rb") as mounts:
-        return listeners(), mounts.read()
+        return listeners(), changes(), mounts.read()
+
+
+def _fork() -> tuple[int, int]:
+    """As os.fork, with a pidfd of the child for the parent; the child is not reaped before that is open."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    try:
+        child = os.fork()
+        return child, os.pidfd_open(child) if child else -1
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
 
 def _detach(*theirs: socket.socket) -> None:
@@ -139,7 +164,7 @@ def _detach(*theirs: socket.socket) -> None:
 
 
 def _launch_now(control: socket.socket, notebook: int, description: dict[str, Any]) -> NoReturn:
-    _launch(control, notebook, description["binds"], lambda: supervisor.run(control, notebook, description))
+    _launch(control, notebook, description["binds"], lambda: supervisor.run(control, notebook, description, []))
 
 
 def _wait(orders: socket.socket, notebook: int) -> NoReturn:
@@ -148,19 +173,17 @@ def _wait(orders: socket.socket, notebook: int) -> NoReturn:
     poll = select.poll()
     poll.register(orders, select.POLLIN)
     poll.register(notebook, select.POLLIN)
+    blanks: list[supervisor.Blank] = []
+    with contextlib.suppress(OSError):  # the lab that is asked for will meet it again, and say so
+        while not poll.poll(0) and len(blanks) < NODES_AHEAD:
+            blanks.append(supervisor.Blank())
     if notebook in dict(poll.poll()):
         os._exit(0)
     message, fds = receive(orders)
     if message is None:
         os._exit(0)
     orders.close()
-    supervisor.run(socket.socket(fileno=fds[0]), notebook, _read(fds[1]))
-
-
-def _read(lab: int) -> dict[str, Any]:
-    with os.fdopen(lab, "rb") as file:
-        description: dict[str, Any] = json.load(file)
-    return description
+    supervisor.run(socket.socket(fileno=fds[0]), notebook, read_file(fds[1]), blanks)
 
 
 def _launch(control: socket.socket, notebook: int, paths: list[str], supervise: Callable[[], NoReturn]) -> NoReturn:

@@ -8,7 +8,8 @@ import socket
 from typing import Any, NoReturn
 
 from netlib.lab.agent.agent import Agent, SetupFailed, keep_only
-from netlib.lab.agent.channel import receive, send
+from netlib.lab.agent.baseline import write_baseline
+from netlib.lab.agent.channel import read_file, receive, send
 from netlib.lab.agent.system import (
     CLONE_NEWNET,
     CLONE_NEWNS,
@@ -21,16 +22,23 @@ from netlib.lab.agent.system import (
 from netlib.lab.netns import filesystem
 
 
-def run(channel: socket.socket, node: dict[str, Any]) -> NoReturn:
-    """Become the init of `node`. Called in a process that has just been forked into its own PID namespace."""
+def run(channel: socket.socket) -> NoReturn:
+    """Become the init of a node, which is told on `channel`. Called in a process that has just been forked into its own
+    PID namespace. All that does not depend on the node is done before it is told."""
     try:
         die_with_parent()
         unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS)
         set_process_name("init")
         keep_only({0, 1, 2, channel.fileno()})
-        missing = _furnish(node)
+        staged = filesystem.staged()
+        missing = filesystem.furnish() + write_baseline()
+        told, fds = receive(channel)
+        if told is None:
+            os._exit(0)
+        node = read_file(fds[0])
+        _move_in(node, staged)
         agent = Agent(channel, node)
-        missing += agent.write_settings(node)
+        agent.write_settings(node)
         namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         send(channel, {"event": "furnished"}, [namespace])
         os.close(namespace)
@@ -49,8 +57,11 @@ def run(channel: socket.socket, node: dict[str, Any]) -> NoReturn:
     os._exit(0)
 
 
-def _furnish(node: dict[str, Any]) -> list[str]:
+def _move_in(node: dict[str, Any], staged: list[int]) -> None:
     with contextlib.suppress(OSError):  # some containers forbid it; the name in /etc/hosts is enough
         set_host_name(node["name"])
     hosts = f"127.0.0.1\tlocalhost\n127.0.1.1\t{node['name']}\n"
-    return filesystem.furnish(hosts, [(number, target) for number, target in node["binds"]])
+    filesystem.own({"/etc/hosts": hosts, "/etc/resolv.conf": "# a lab has no way out, and no resolver\n"})
+    filesystem.bind([(staged[number], target) for number, target in node["binds"]])
+    for fd in staged:
+        os.close(fd)

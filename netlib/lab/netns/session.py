@@ -7,7 +7,6 @@ belongs to the process that made it: in the copy every request is refused, and e
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import select
@@ -18,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from netlib.lab.agent.channel import Message, pair, receive, send
+from netlib.lab.agent.channel import Message, pair, receive, send, write_file
 from netlib.lab.description import describe
 from netlib.lab.errors import EngineMissing, LabError
 from netlib.lab.netns import diagnosis
@@ -75,11 +74,8 @@ class NetnsSession:
 
     def _launch(self, control: int) -> tuple[int, int]:
         """Start the launcher: its process id and a pidfd of it."""
-        description = os.memfd_create("lab")
+        description = write_file(describe(self.topology))
         try:
-            with open(description, "w", encoding="utf-8", closefd=False) as file:
-                json.dump(describe(self.topology), file)
-            os.lseek(description, 0, os.SEEK_SET)
             binds = any(spec.binds for spec in self.topology.nodes.values())
             return forkserver().launch(control, description, binds)
         finally:
