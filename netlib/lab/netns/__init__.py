@@ -2,7 +2,7 @@
 
     notebook -- Session (session.py)
        |
-    fork server (forkserver.py)   a clean Python that has all loaded; it makes what is below ahead of time, four nodes included
+    fork server (forkserver.py)   a clean Python that has all loaded; a lab with four nodes is ready ahead of time
        |  socketpair, pidfd
     launcher (launcher.py)    user namespace 1: makes the whole file system read-only, then stays as its parent
        |
