@@ -167,6 +167,28 @@ def other_mac(lab):
     return "h2's card gets the frame with h2's IP address, and no answer comes"
 
 
+@claim("Two hosts with one MAC address: whoever spoke last gets what is for both, and the wrong one drops it")
+def clone(lab):
+    known = (("h1", H2, 3), ("h1", "10.3.0.3", 3), ("h2", "10.3.0.1", 2), ("h3", "10.3.0.1", 2))
+    lab["h3"].run("ip link set eth1 address 02:00:00:00:03:01", check=True)  # h2's
+    for name, address, number in known:  # nobody has to ask, nor asks again
+        entry = f"{address} lladdr 02:00:00:00:0{number}:01 dev eth1 nud permanent"
+        lab[name].run(f"ip neigh replace {entry}", check=True)
+    before = lab["h3"].sh("nstat -asz IpInAddrErrors  # before", check=True).stdout.split()
+    seen = []
+    for name, address, size in (("h3", "10.3.0.1", 71), ("h1", H2, 72), ("h2", "10.3.0.1", 73), ("h1", H2, 74)):
+        done = lab[name].run(f"ping -n -c 1 -W 1 -s {size} {address}")
+        seen.append((bool(done), table(lab, f"after -s {size}")["02:00:00:00:03:01"]))
+    after = lab["h3"].sh("nstat -asz IpInAddrErrors  # after", check=True).stdout.split()
+    for name, address, _ in known:
+        lab[name].run(f"ip neigh del {address} dev eth1", check=True)
+    lab["h3"].run("ip link set eth1 address 02:00:00:00:04:01", check=True)
+    assert seen == [(True, "eth3"), (False, "eth3"), (True, "eth2"), (True, "eth2")], seen
+    refused = int(after[after.index("IpInAddrErrors") + 1]) - int(before[before.index("IpInAddrErrors") + 1])
+    assert refused == 1, (before, after)
+    return "after a word of h3, h1's ping to h2 goes to h3, whose IP layer refuses it; after a word of h2, to h2"
+
+
 @claim("The MAC and the IP address lead to a host; the port says which of its programs")
 def ports(lab):
     answers = []

@@ -475,17 +475,29 @@ table(rows, ["frame on the server's cable", "the server", "somebody else there"]
 #
 # **Predict:** how many of h1's 20 pings are answered? How many of h3's 6?
 
+
+# %%
+def cloned(part):
+    """The same three hosts, but h3's card has h2's MAC address."""
+    sim = Simulation(seed=3)
+    names = {cards[0]: "h1", cards[1]: "h2 or h3"}
+    s1 = sim.switch("s1", ports=3, part=lambda name, ports: Watched(part(name, ports), names))
+    cables = {}
+    for n in (1, 2, 3):
+        if n == 3:
+            sim.interfaces -= 1  # so that the next card gets the same MAC address as the one before
+        cables[f"h{n}"] = sim.capture(sim.link((sim.host(f"h{n}"), f"10.3.0.{n}/24"), s1))
+    return sim, cables
+
+
+sim, cables = cloned(Switch)
+for n in (1, 2, 3):
+    print(f"h{n}: {sim[f'h{n}'].interfaces[0].address}, {sim[f'h{n}'].interfaces[0].mac}")
+
 # %% needs="3.2 3.3"
 LearningSwitch("s1", 3), deliver(by_hand, cards[0], set(), {})  # waits here until both are solved
-sim = Simulation(seed=3)
-s1 = sim.switch(
-    "s1", ports=3, part=lambda name, ports: Watched(LearningSwitch(name, ports), {cards[0]: "h1", cards[1]: "h2 or h3"})
-)
-cables = {}
-for n in (1, 2, 3):
-    if n == 3:
-        sim.interfaces -= 1  # so that the next card gets the same MAC address as the one before
-    cables[f"h{n}"] = sim.capture(sim.link((sim.host(f"h{n}"), f"10.3.0.{n}/24"), s1))
+sim, cables = cloned(LearningSwitch)
+copy = []
 
 
 async def the_copy_works() -> None:
@@ -493,7 +505,6 @@ async def the_copy_works() -> None:
     copy.append(await ping(sim["h3"], "10.3.0.1", count=6, interval=3.0))
 
 
-copy = []
 sim.spawn(the_copy_works())
 result = sim.run(ping(sim["h1"], "10.3.0.2", count=20))
 sim.run(until=25.0)
@@ -504,7 +515,11 @@ print(
     "what h3's host says to the frames that it gets:",
     ", ".join(f"{said.count(word)} x {word!r}" for word in sorted(set(said))),
 )
-switching(s1.passages[4:21], ["h1", "h2", "h3, its copy"], "From the copy's first word on: where is 02:00:00:00:00:02?")
+switching(
+    sim["s1"].passages[4:21],
+    ["h1", "h2", "h3, its copy"],
+    "From the copy's first word on: where is 02:00:00:00:00:02?",
+)
 
 # %% [markdown]
 # To the switch there is *one* address that moves ("h2 or h3" in the picture, for who could tell?). When h3 speaks, the address is at port 2, and h1's next pings to h2 go there. h3's card takes them, for the MAC address is right. Its IP layer throws them away, for the IP address is not
@@ -834,6 +849,48 @@ else:
     recorded("came to h2's card: a packet for 10.3.0.2, in a frame for 02:00:00:00:99:99\nh2 did not answer")
 
 # %% [markdown]
+# ### The right MAC address, the wrong IP address: the clone
+#
+# Now h3 gets h2's MAC address (`ip link set eth1 address`), as the copy of a virtual machine has it. All hosts are told all MAC addresses by hand (`nud permanent`), so that nobody asks by ARP in between. Then one ping at a time. **Predict** for each: is it answered, and where does the bridge believe the address to be afterwards?
+
+# %% live
+KNOWN = [("h1", "10.3.0.2", 3), ("h1", "10.3.0.3", 3), ("h2", "10.3.0.1", 2), ("h3", "10.3.0.1", 2)]
+STEPS = [("h3", "10.3.0.1", 71), ("h1", "10.3.0.2", 72), ("h2", "10.3.0.1", 73), ("h1", "10.3.0.2", 74)]
+
+
+def refused(when: str) -> int:
+    """How many packets h3's kernel has dropped because their IP address is not its own."""
+    words = lab["h3"].sh(f"nstat -asz IpInAddrErrors  # {when}", check=True).stdout.split()
+    return int(words[words.index("IpInAddrErrors") + 1])
+
+
+if lab:
+    lab["h3"].run("ip link set eth1 address 02:00:00:00:03:01", check=True)  # h2's
+    for name, address, number in KNOWN:
+        entry = f"{address} lladdr 02:00:00:00:0{number}:01 dev eth1 nud permanent"
+        lab[name].run(f"ip neigh replace {entry}", check=True)
+    before, rows = refused("before"), []
+    for name, address, size in STEPS:
+        done = bool(lab[name].run(f"ping -n -c 1 -W 1 -s {size} {address}"))
+        at = bridge_table(f"after -s {size}").get("02:00:00:00:03:01", "")
+        rows.append((f"{name} pings {address}", "answered" if done else "no answer", at, f"h{at[3:]}"))
+    refusals = refused("after") - before
+    for name, address, _ in KNOWN:
+        lab[name].run(f"ip neigh del {address} dev eth1", check=True)
+    lab["h3"].run("ip link set eth1 address 02:00:00:00:04:01", check=True)
+    display(table(rows, ["one ping", "", "02:00:00:00:03:01 is at", "that is"], "Two hosts with one MAC address"))
+    print(f"packets that h3's IP layer refused: {refusals}")
+    clone_is_fine = all(row[1] == "answered" for row in rows)
+else:
+    clone_is_fine = False
+    recorded(
+        "h3 pings h1: answered, the address is at h3. h1 pings h2: no answer, still at h3.\n"
+        "h2 pings h1: answered, now at h2. h1 pings h2: answered.\npackets that h3's IP layer refused: 1"
+    )
+
+# %% [markdown]
+# The kernel does as the simulation did. h1's ping to h2 came to h3's card, which took it. h3's IP layer refused it, counted it (`IpInAddrErrors`), and said nothing to anybody. One word of h2, and the next ping was answered.
+#
 # ### The port says which program
 #
 # Two programs run on h2: the time service on UDP port 7001, the weather service on 7002. h1 asks both. Your `deliver` gets the frames from h2's cable.
@@ -914,6 +971,10 @@ else:
 # ### Claims, and what holds
 
 # %% live
+sim, cables = cloned(Switch)
+one_each = [
+    sim.run(ping(sim[host], f"10.3.0.{to}", count=1)).received for host, to in (("h1", 2), ("h3", 1), ("h1", 2))
+]
 sim, cables = three_hosts(Switch)
 sim.run(ping(sim["h1"], "10.3.0.2", count=1))
 sent = next(c.packet.data for c in cables["h1"].crossings if ICMPMessage in c.packet)
@@ -944,6 +1005,12 @@ rows = [
         "RFC 9542 2.1: a bit says where it was made up locally",
         not cards[0][0] & 2,
         None if not lab else not all(int(mac[:2], 16) & 2 for mac in kernel_table),
+    ),
+    (
+        "Two hosts are fine as long as their IP addresses differ",
+        "RFC 894, RFC 826: on one link their MAC addresses have to, too",
+        all(one_each),
+        clone_is_fine,
     ),
     (
         "With the right IP address the frame gets there",
