@@ -57,7 +57,7 @@ print()
 print(len(request), "bytes, of which", len(order), "are the order")
 
 # %% [markdown]
-# Nobody sends that in the clear any more. **TLS** puts it into a **record**. In TLS 1.3 (RFC 8446 section 5.2) a record
+# Hardly anybody sends that in the clear any more. **TLS** puts it into a **record**. In TLS 1.3 (RFC 8446 section 5.2) a record
 # with your data looks like this:
 #
 # | bytes | what they are |
@@ -120,20 +120,20 @@ nesting(wrapped, "Whose bytes they are")
 # %% [markdown]
 # The names of these units differ, and people who mix them up talk past each other:
 #
-# | who | adds | calls the whole | names, in its header | so that it reaches |
+# | who | adds | calls the whole | names, in its header | promises to those above |
 # |---|---|---|---|---|
-# | HTTP | a request line and fields | **message** | a host and a path | a resource |
-# | TLS | 5 + 1 + 16 bytes | **record** | nobody | |
-# | TCP | 20 bytes, and options | **segment** (UDP: **datagram**) | two **ports** | a socket of a program |
-# | IP | 20 bytes (IPv6: 40) | **packet** | two **IP addresses** | a host, across networks |
-# | Ethernet | 14 bytes before, 4 behind | **frame** | two **MAC addresses** | a card on the same link |
+# | HTTP | a request line and fields | **message** | a host and a path: a resource | an answer to each request |
+# | TLS | 5 + 1 + 16 bytes | **record** | nobody | nobody reads it, nobody changes it, and the server is who it says |
+# | TCP | 20 bytes, and options | **segment** (UDP: **datagram**) | two **ports**: a program's socket | every byte, once, in order; or an error |
+# | IP | 20 bytes (IPv6: 40) | **packet** | two **IP addresses**: hosts, across networks | nothing: it does its best |
+# | Ethernet | 14 bytes before, 4 behind | **frame** | two **MAC addresses**: cards on one link | what arrives is whole; it may not arrive |
 #
 # The 4 bytes behind are the **FCS**, a checksum. The card adds it and takes it off again, so captures don't have it.
 #
 # ## Two models: seven layers, and four
 #
 # You hear "layer 4" and "layer 7" every day. The numbers are from the **OSI** model (ISO 7498, 1984), a plan for a
-# family of protocols that hardly anybody runs. What we do run, **TCP/IP**, was built by others, and has four layers
+# family of protocols of which hardly anything is in use. What we do run, **TCP/IP**, was built by others, and has four layers
 # (RFC 1122 section 1.1.3). The numbers stayed, as words:
 #
 # | OSI | its name | TCP/IP | in our POST |
@@ -147,7 +147,8 @@ nesting(wrapped, "Whose bytes they are")
 # | 1 | physical: signals | (link) | copper, glass, radio |
 #
 # Why layers at all? Because each can be exchanged alone. Your program does not notice when the laptop goes from cable to
-# Wi-Fi; the switch did not notice when TLS 1.3 came. HTTP needs a stream of bytes and does not ask how it is made.
+# Wi-Fi; the switch did not notice when TLS 1.3 came. HTTP needs a stream of bytes and does not ask how it is made. (Boxes
+# that look deeper than they should did notice TLS 1.3: it is for them that its records still say `03 03`.)
 #
 # It has a price, and you are going to pay both halves of it in this chapter: bytes, and *ignorance*. TCP can't know why a
 # packet was lost. A router does not know what a request is. RFC 3439 (section 3) goes as far as to call layering harmful.
@@ -536,7 +537,7 @@ bars(depth.items(), "B", "How much of the frame each has to read before it can d
 # %% [markdown]
 # Two truths that are often left out. An L4 balancer can also be a *proxy* that ends TCP and makes a second connection, without
 # looking at what it copies. And one that passes TLS through may still read the server's *name* from the first message of
-# the handshake, which is in the clear (chapter 19). Names for marketing, as always, are not so strict.
+# the handshake, which is in the clear (chapter 19). What products are called is not so strict.
 #
 # ### Predict: what changes on the way?
 #
