@@ -12,12 +12,12 @@ from netlib.wire.address import ALL_ONES, IPv4Address, IPv4Network
 NOT_THESE = ("netlib.wire.address", "netlib.wire.address6", "netlib.internet.addressing", "netlib.internet.routes",
              "netlib.internet.trie", "netlib.exercises.ip_addressing_reference", "ipaddress")  # fmt: skip
 
+# A counterexample is made short: so that it looks like what one meets, the shortest are left to the pinned cases.
 addresses = st.one_of(
-    st.integers(0, ALL_ONES),
-    st.sampled_from([0, 1, 0x0A04000A, 0x0A0400FF, 0x0A040100, 0xAC110309, 0xC0A80101]),
-    st.sampled_from([0x7FFFFFFF, 0x80000000, ALL_ONES]),
-).map(lambda number: str(IPv4Address.from_int(number)))  # fmt: skip
-prefixes = st.one_of(st.integers(0, 32), st.sampled_from([8, 16, 20, 22, 24, 24, 26, 28, 30, 31, 32]))
+    st.sampled_from([0x0A04000A, 0xAC110309, 0xC0A80101, 0x0A0400FF, 0x0A040100, 0x7FFFFFFF, 0x80000000, ALL_ONES]),
+    st.integers(10 << 24, ALL_ONES),
+).map(lambda number: str(IPv4Address.from_int(number)))
+prefixes = st.one_of(st.sampled_from([24, 20, 28, 30, 31, 32, 22, 26]), st.integers(16, 32))
 
 # ---- 4.2 ---------------------------------------------------------------------------------------------------------
 
@@ -41,6 +41,13 @@ two_spared_always = changed(
     broadcast=lambda right, net: str(net.broadcast), first=lambda right, net: at(net, 1),
     last=lambda right, net: at(net, net.size - 2), count=lambda right, net: net.size - 2,
 )  # fmt: skip
+
+
+def whole_bytes(address: str, prefix: int) -> dict[str, Any]:
+    coarse = subnet(address, prefix // 8 * 8)
+    return subnet(address, prefix) | {name: coarse[name] for name in ("network", "broadcast")}
+
+
 two_spared_at_all = changed(count=lambda right, net: net.size - 2)
 
 
@@ -72,6 +79,15 @@ SUBNET = Exercise(
         "one host": ("10.4.0.10", 32),
         "all addresses": ("203.0.113.5", 0),
         "half of them": ("203.0.113.5", 1),
+        "the lower half of them": ("10.4.0.10", 1),
+        "a whole byte": ("10.4.0.10", 8),
+        "less than a byte": ("172.17.3.9", 3),
+        "the longest boundary in the first byte": ("172.17.3.9", 7),
+        "the first boundary in the second byte": ("172.17.203.9", 9),
+        "a provider's": ("100.64.3.9", 10),
+        "one bit less than two bytes": ("198.19.3.9", 15),
+        "the lowest address": ("0.0.0.0", 8),
+        "the highest address": ("255.255.255.255", 13),
         "the address is the network's own": ("10.4.0.0", 24),
         "the address is the broadcast address": ("10.4.0.255", 24),
     },
@@ -88,6 +104,8 @@ SUBNET = Exercise(
                 changed(count=lambda right, net: net.size - 1)),
         Mistake("It looks as if the boundary is moved to a whole byte: /20 lies in the middle of the third.",
                 lambda address, prefix: subnet(address, prefix // 8 * 8)),
+        Mistake("It looks as if network and broadcast address are cut between two bytes: /20 ends inside the third.",
+                whole_bytes),
         Mistake("It looks as if the network is the address as it was given: its host bits have to become 0.",
                 lambda address, prefix: subnet(address, prefix) | {"network": address}),
         Mistake("It looks as if the mask is turned round: ones stand at the left, for the network's bits.",
@@ -244,12 +262,10 @@ def why_carve(args: Any) -> str:
     return "Halve, and halve again: a half that no hole touches stays as it is, one that lies in a hole goes."
 
 
-carve_cases = st.one_of(
-    st.tuples(st.sampled_from(["10.4.0.0/22", "10.4.0.0/24", "10.4.1.0/25", "10.4.0.0/16"]),
-              st.lists(st.builds(near, st.integers(0, 1023), st.sampled_from([21, 24, 25, 26, 28, 32])), max_size=4)),
-    st.tuples(st.just("0.0.0.0/0"), st.lists(st.builds(near, st.integers(0, 1 << 16), st.sampled_from([8, 16])),
-                                             max_size=2)),
-)  # fmt: skip
+carve_cases = st.tuples(
+    st.sampled_from(["10.4.0.0/24", "10.4.0.0/22", "10.4.1.0/25", "10.4.0.0/20"]),
+    st.lists(st.builds(near, st.integers(0, 1023), st.sampled_from([24, 25, 26, 28, 32, 21, 16])), max_size=4),
+)
 
 CARVE = Exercise(
     number="4.6",

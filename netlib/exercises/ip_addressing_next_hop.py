@@ -173,6 +173,8 @@ NEXT_HOP = Exercise(
                 partial(wrong_next_hop, checked=False)),
         Mistake("It looks as if the destination comes back where its packets go to the gateway: the next hop is the "
                 "gateway.", partial(wrong_next_hop, straight=True)),
+        Mistake("It looks as if no way is an error here: it is an answer like others, None.",
+                when=lambda args, expected, got: expected is None and hasattr(got, "name")),
     ],
     without=NOT_THESE,
     why=why_next_hop,

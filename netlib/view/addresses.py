@@ -153,13 +153,16 @@ class Line(View):
         return with_title(self.caption, image(str(svg), alt, svg.width) + folded)
 
 
-def mark_point(svg: SVG, x: float, top: float, y: float, words: str, edge: float) -> None:
-    """A line from `top` down to `y`, and words beside its end, on the side where there is room."""
-    svg.line(x, top, x, y + 2, colour=INK, width=1.5)
-    if x + text_width(words, SIZE) + 6 > edge:
-        svg.text(x - 5, y + 2, words, size=SIZE, anchor="end")
-    else:
-        svg.text(x + 5, y + 2, words, size=SIZE)
+def mark_points(svg: SVG, points: list[tuple[float, str]], top: float, y: float) -> None:
+    """For each (x, words) a line from `top` down to words beside its end, which begin below `y`.
+
+    The rightmost comes first, so that no line crosses a text.  The picture grows where words need room on the right.
+    """
+    for number, (x, words) in enumerate(sorted(points, reverse=True)):
+        end = y + 16 * number
+        svg.line(x, top, x, end + 2, colour=LINE)
+        svg.text(x + 5, end + 2, words, size=SIZE)
+        svg.width = max(svg.width, round(x + 5 + text_width(words, SIZE)) + 8)
 
 
 Points = Mapping[str, str]  # what an address is -> the address
@@ -224,12 +227,13 @@ class Zoom(Line):
         return svg
 
     def mark(self, svg: SVG, left: float, y: float) -> None:
-        """The points, below the last bar, a line for each: the rightmost first, so that no line crosses a text."""
+        """The points, below the last bar."""
         network = self.networks[-1]
-        last_first = sorted(self.points.items(), key=lambda point: -int(IPv4Address(point[1])))
-        for lane, (name, text) in enumerate(last_first):
-            x = left + WIDTH * (int(IPv4Address(text)) - network.bits + 0.5) / network.size
-            mark_point(svg, x, y - 6, y + 16 + 16 * lane, f"{name} {text}", left + WIDTH)
+        where = {
+            name: (int(IPv4Address(text)) - network.bits + 0.5) / network.size for name, text in self.points.items()
+        }
+        points = [(left + WIDTH * where[name], f"{name} {text}") for name, text in self.points.items()]
+        mark_points(svg, points, y - 6, y + 16)
 
 
 def number_line(groups: Mapping[str, Sequence[str]], within: str | None = None, points: Points | None = None,
@@ -311,8 +315,6 @@ class NumberLine(Line):
                 y += lane_height
             svg.line(left, y + 3, left + WIDTH, y + 3, colour=LINE)
             y += 8
-        last_first = sorted(self.points.items(), key=lambda item: item[1], reverse=True)
-        for number, (name, point) in enumerate(last_first):
-            x = left + self.at(int(point))
-            mark_point(svg, x, top - 6, y + 10 + 16 * number, f"{name} {point}", left + WIDTH)
+        points = [(left + self.at(int(point)), f"{name} {point}") for name, point in self.points.items()]
+        mark_points(svg, points, top - 6, y + 10)
         return svg
