@@ -8,7 +8,7 @@
 # After this chapter you can
 #
 # - read the 14 bytes in front of every packet, and say which hosts take a frame;
-# - build a switch: a box that nobody configures and that knows after a second who is where;
+# - build a switch: a box that nobody configures and that finds out by itself who is where;
 # - say what MAC address, IP address and port are each for, and why no two of them are enough;
 # - see when a switch sends your traffic to everybody, on a live kernel too, and who may have brought it there.
 #
@@ -128,13 +128,13 @@ table(rows, ["a frame", "card 1", "card 2, in the group", "card 3, promiscuous"]
 # On a shared cable every card hears every frame. "Everyone gets the frame, and the one whose address it is takes it", so it is often drawn. That is how Ethernet began, and how a **hub** works, a box that repeats what comes in by one port out of all others.
 # Hubs are gone from the shops. What you have is a **switch**.
 #
-# Three hosts, each with a cable to the box in the middle. Each cable takes 1 ms.
+# Here are three hosts, each with a cable to the box in the middle, in netlib's **simulation**: a little world with a clock of its own, in which you can see every frame. Each cable takes 1 ms.
 #
 #     h1 ------.
 #     h2 ------- s1          10.3.0.1, .2, .3; MAC addresses 02:00:00:00:00:01, :02, :03
 #     h3 ------'
 #
-# h1 sends h2 two pings: four packets, there and back. Before the first, h1 has to ask for h2's MAC address ("who has 10.3.0.2?", a broadcast), and h2 answers. That is **ARP**, and chapter 7. So six frames in all.
+# h1 sends h2 two pings. (A **ping** is a small packet that the other host sends back. Chapter 6.) That is four packets, there and back. Before the first, h1 has to ask for h2's MAC address ("who has 10.3.0.2?", a broadcast), and h2 answers. That is **ARP**, and chapter 7. So six frames in all.
 #
 # **Predict, and write it down:** how many of the six does h3's card get if s1 is a hub? And if it is a switch that was just switched on?
 
@@ -178,7 +178,7 @@ sim["s1"].picture("A switch learns")
 # Go through it line by line.
 #
 # 1. h1's question is for everybody: out of every other port. That is called to **flood** a frame. But look at the table: the switch has read the *source* address, and notes that h1 is at port 0. It **learns**.
-# 2. h2's answer is for h1, and h1 is known: out of port 0 and no other. That is to **forward** it. By the way, it learns where h2 is.
+# 2. h2's answer is for h1, and h1 is known: out of port 0 and no other. That is to **forward** it. And from this frame the switch learns where h2 is.
 # 3. From now on both are known, and h3 gets nothing of what they say.
 #
 # The switch was not configured, has no address of its own in this, and the hosts do not know that it is there: frames leave it as they came, byte for byte. All it does is listen to who is *speaking*.
@@ -306,7 +306,8 @@ sim["s1"].picture("Your switch at work")
 #
 #     client --- s1 --- r1 --- s2 --- server         10.0.1.1 to 10.0.2.2
 #
-# The client asks UDP port 7001 of the server. **Predict:** of the six addresses, and the TTL, which are the same in the frame on the client's cable and in the frame on the server's cable?
+# A **port** is a number from 0 to 65535 by which a host tells its programs apart. The client asks the program at port 7001 of the server, over UDP (chapter 9). The **TTL** is a number in the IP header that says how many routers more a packet may pass (chapter 5).
+# **Predict:** of the six addresses, and the TTL, which are the same in the frame on the client's cable and in the frame on the server's cable?
 
 
 # %%
@@ -355,9 +356,9 @@ table(rows, ["field", "on the client's cable", "on the server's cable", ""], "On
 
 # %% [markdown]
 # Both MAC addresses are others, and the rest, but for the TTL, is the same. The client's frame is *for the router*: that is the destination MAC address on its cable, although the IP address is the server's. The router takes it out of
-# that frame and puts it into a new one. (The two switches changed nothing, as ever.)
+# that frame and puts it into a new one. (The two switches changed nothing, as ever. A NAT on the way would change more: chapter 15.)
 #
-# | address | what it says | how far it reaches | what the others can't do |
+# | address | what it says | how far it reaches | why the others can't do its job |
 # |---|---|---|---|
 # | **MAC address** | who on *this* link takes the frame | one link: up to the next router | an IP address can't say "the router, please": it names the far end. And before it has an IP address, a host can only be reached by its MAC address, or by broadcast |
 # | **IP address** | which host in the *world* it is for | the whole way | a MAC address says who, not where: nothing in it tells a router which way to send |
@@ -653,7 +654,7 @@ print(f"h3's card got {got} of the 12 frames of h1 and h2")
 #
 # ## Live: the Linux kernel
 #
-# So far netlib has talked to netlib. Linux has a learning switch too. It is called a **bridge**, and every machine with containers or virtual machines on it uses one. The lab is the network that you know, made of real network stacks: three hosts, and a node `sw` whose kernel
+# So far netlib has talked to netlib. Linux has a learning switch too. It is called a **bridge**, and many a machine with containers or virtual machines on it has one. The lab is the network that you know, made of real network stacks: three hosts, and a node `sw` whose kernel
 # is the switch. It starts in a fraction of a second, needs no root, and is gone when you are.
 #
 # The cells below print verdicts, which are the same each time, and fold the raw figures away. Where the lab can't run, its recording plays, and says so. It can't carry your frames: those cells tell what was seen on 23 November 2026 with Linux 6.18.
@@ -966,7 +967,7 @@ else:
     )
 
 # %% [markdown]
-# That is a switch: forty lines of yours between two kernels that never noticed.
+# That is a switch: a few lines of yours between kernels that never noticed.
 #
 # ### Claims, and what holds
 
@@ -1043,7 +1044,7 @@ if lab:
 #
 # <details><summary>Why does a packet need both a MAC and an IP address?</summary>
 #
-# The IP address names the far end, and stays the same all the way. The MAC address names who on this link takes the frame, which mostly is the next router, and is another on each link. IP addresses come in blocks, so routers need few entries; MAC addresses
+# The IP address names the far end, and stays the same all the way (unless there is a NAT). The MAC address names who on this link takes the frame, which mostly is the next router, and is another on each link. IP addresses come in blocks, so routers need few entries; MAC addresses
 # say nothing of where, so a world of switches would need an entry for each host.
 #
 # </details>
