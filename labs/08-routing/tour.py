@@ -110,6 +110,47 @@ def longest(lab):
     return ", ".join(f"{destination}: {name}" for destination, name in found.items())
 
 
+QUESTIONS = {  # ping's words -> what r1 does, as exercise 8.4 writes it
+    "203.0.113.5": "forward",
+    "-t 1 203.0.113.5": "report 11/0",
+    "-t 1 10.8.2.1": "deliver",
+    "-M do -s 1472 203.0.113.6": "report 3/4",
+    "10.8.2.255": "drop",
+    "198.51.100.1": "report 3/0",
+}
+
+
+def done_by(name, address, seen):
+    """What a router did with the one request that came by its eth1; `address` is its own there."""
+    actions = []
+    for _, packet in seen[f"{name}:eth1"].packets:
+        if ICMPMessage in packet and str(packet[IPv4Packet].destination) == "10.8.1.2":
+            message, source = packet[ICMPMessage], str(packet[IPv4Packet].source)
+            if message.is_error and source == address:
+                actions.append(f"report {message.type}/{message.code}")
+            elif not message.is_error and packet[IPv4Packet].ttl == 64:
+                actions.append("deliver")
+    return " and ".join(actions + ["forward"] * bool(requests(seen[f"{name}:eth2"]))) or "drop"
+
+
+@claim("r1 forwards, delivers, reports and drops, each at its place in RFC 1812's order")
+def verdicts(lab):
+    lab["r1"].run("ip link set eth2 mtu 1400", check=True)
+    lab["r1"].run("ip route del default", check=True)
+    lab["r1"].run("ip route add 203.0.113.0/24 via 10.8.2.2", check=True)
+    found = {}
+    for words in QUESTIONS:
+        with lab.captures("r1:eth1", "r1:eth2") as seen:
+            lab["h1"].run(f"ping -n -c 1 -W 1 {words}")
+        found[words] = done_by("r1", "10.8.1.1", seen)
+    lab["r1"].run("ip route del 203.0.113.0/24", check=True)
+    lab["r1"].run("ip route add default via 10.8.2.2", check=True)
+    lab["r1"].run("ip link set eth2 mtu 1500", check=True)
+    lab["h1"].run("ip route flush cache", check=True)
+    assert found == QUESTIONS, found
+    return ", ".join(f"ping {words}: {what}" for words, what in found.items())
+
+
 @claim("The way back is a matter of other tables: the request arrives, and its sender sees nothing")
 def way_back(lab):
     lab["r2"].run("ip route del default", check=True)

@@ -544,7 +544,7 @@ display(bars(lengths, "µs", "Time for one lookup, on this machine"))
 
 # %% [markdown]
 # The list's time grows with its length. The trie's does not: it is 24 steps, whatever the number of routes. Linux keeps its routes in a trie too, whose nodes look at several bits at once (an
-# [LC-trie](https://www.kernel.org/doc/html/latest/networking/fib_trie.html)). Large routers do it in hardware that compares all prefixes at the same time (TCAM). The rule is the same.
+# [LC-trie](https://www.kernel.org/doc/html/latest/networking/fib_trie.html)). Many large routers do it in hardware that compares all prefixes at the same time (TCAM). The rule is the same.
 #
 # ## What a router does with a packet
 #
@@ -988,6 +988,74 @@ else:
     by_kernel = dict(zip(WAYS, ["h2", "h2", "h3", "h3", "h2", "h3", "h3"], strict=True))
     recorded("at h2: .5, .127, .200. At h3: .128, .199, .201, .202")
 longest_wins = by_kernel["203.0.113.201"] == "h3" and by_kernel["203.0.113.200"] == "h2"
+
+# %% [markdown]
+# ### Your verdicts, and the kernel's
+#
+# Six pings of h1, and r1's kernel as the judge. For this, r1's second link takes 1400 bytes only, and r1 has a route for 203.0.113.0/24 in place of its default route. **Predict** what r1 does with each:
+# a ping for 203.0.113.5; the same with TTL 1; one with TTL 1 for 10.8.2.1, which is r1's address on its *other* link; one of 1500 bytes with Don't Fragment; one for 10.8.2.255; and one for 198.51.100.1.
+#
+# What r1's kernel did is read off its two interfaces. Your `route` gets the bytes of the same requests.
+
+# %% live needs="8.4"
+route(a_packet, 0, PORTS, TABLE)  # waits here until 8.4 is solved
+SIX = [
+    "203.0.113.5",
+    "-t 1 203.0.113.5",
+    "-t 1 10.8.2.1",
+    "-M do -s 1472 203.0.113.6",  # 1472 bytes, 8 of ICMP header and 20 of IP header
+    "10.8.2.255",
+    "198.51.100.1",
+]
+R1_TABLE = Routes()
+for network_of_r1, via, number in (
+    ("10.8.1.0/24", None, 0),
+    ("10.8.2.0/24", None, 1),
+    ("203.0.113.0/24", "10.8.2.2", 1),
+):
+    R1_TABLE.add(Route(IPv4Network(network_of_r1), via and IPv4Address(via), number))
+
+
+def in_short(actions) -> str:
+    """Actions without their details."""
+    kinds = [f"{kind} {rest[0]}/{rest[1]}" if kind == "report" else kind for kind, *rest in actions]
+    return " and ".join(sorted(kinds)) or "drop"
+
+
+def done_by_r1(watched) -> str:
+    """What r1's kernel did with the request that came by its eth1."""
+    actions = [("forward",)] if echo_requests(watched["r1:eth2"]) else []
+    for _, packet in watched["r1:eth1"].packets:
+        if ICMPMessage in packet and str(packet[IPv4Packet].destination) == "10.8.1.2":
+            message, source = packet[ICMPMessage], str(packet[IPv4Packet].source)
+            if message.is_error and source == "10.8.1.1":
+                actions.append(("report", message.type, message.code))
+            elif not message.is_error and packet[IPv4Packet].ttl == 64:  # nobody has taken one off
+                actions.append(("deliver",))
+    return in_short(actions)
+
+
+if lab:
+    lab["r1"].run("ip link set eth2 mtu 1400")
+    lab["r1"].run("ip route del default")
+    lab["r1"].run("ip route add 203.0.113.0/24 via 10.8.2.2")
+    rows = []
+    for words in SIX:
+        with lab.captures("r1:eth1", "r1:eth2") as watched:
+            lab["h1"].run(f"ping -n -c 1 -W 1 {words}")
+        asked = echo_requests(watched["r1:eth1"])[0]
+        yours = in_short(route(asked[IPv4Packet].build(), 0, PORTS, R1_TABLE))
+        rows.append((f"ping {words}", yours, done_by_r1(watched)))
+    lab["r1"].run("ip route del 203.0.113.0/24")
+    lab["r1"].run("ip route add default via 10.8.2.2")
+    lab["r1"].run("ip link set eth2 mtu 1500")
+    lab["h1"].run("ip route flush cache")
+    display(table(rows, ["h1's ping", "your verdict", "r1's kernel"], "Six packets at r1"))
+    agreed = sum(yours == kernels for _, yours, kernels in rows)
+    print(f"They agree about {agreed} of {len(rows)}.")
+else:
+    recorded("netlib and r1's kernel agree about 6 of 6:\n"
+             "forward, report 11/0, deliver, report 3/4, drop, report 3/0")  # fmt: skip
 
 # %% [markdown]
 # ### The answer that finds no way

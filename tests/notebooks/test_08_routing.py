@@ -146,6 +146,8 @@ VERDICTS = [
     "r2: your frame is the kernel's, all 98 bytes",
     "203.0.113.200  h2",
     "203.0.113.201  h3",
+    "ping -M do -s 1472 203.0.113.6  report 3/4    report 3/4",
+    "They agree about 6 of 6.",
     "h2 sees: echo request, echo reply, network unreachable",
     "h1 sees: echo request\n",
     "crossings: 63, with TTL from 63 to 1",
@@ -183,13 +185,13 @@ def test_a_kernel_says_what_the_text_says() -> None:
 def test_without_a_lab_every_live_cell_says_so_and_tells_what_was_seen() -> None:
     said = live_output(CHAPTER, NO_LAB)
     assert "The lab can't run here: namespaces are not allowed here. Lab.doctor() says more." in said
-    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 6
+    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 7
     assert "A kernel, recorded" in said and "The lab is down" not in said and kernel_column(said) == HOLDS
 
 
 def test_a_recording_shows_all_but_the_packets_of_yours() -> None:
     said = live_output(CHAPTER, REPLAY)
     assert "RECORDED on " in said and ": nothing runs here" in said
-    assert [verdict for verdict in VERDICTS[:10] if verdict not in said] == []
+    assert [verdict for verdict in VERDICTS[:12] if verdict not in said] == []
     assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 1
     assert "A kernel, recorded" in said and kernel_column(said) == HOLDS
