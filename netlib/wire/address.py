@@ -147,6 +147,8 @@ def split_prefix(text: str) -> tuple[IPv4Address, int]:
     if not isinstance(text, str):
         raise Malformed(f"{text!r:.80} is no text with an address and a prefix length, as 10.0.0.0/24")
     address, slash, length = text.partition("/")
+    if "." in length:
+        raise Malformed(f"{text[:80]!r}: write the mask as its prefix length, /{prefix_of(length)}")
     if not slash or length not in PREFIX_LENGTHS:
         raise Malformed(f"{text[:80]!r} needs a prefix length from 0 to 32, as in 10.0.0.0/24")
     return IPv4Address(address), int(length)
