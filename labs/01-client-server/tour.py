@@ -35,9 +35,10 @@ def round_trips(capture):
 
 def told(lab, design, *more):
     """The round trips of a design, and its seconds, each of which is at least what the link takes."""
-    with lab.capture("client:eth1") as capture:
+    with lab.capture("server:eth1") as far, lab.capture("client:eth1") as capture:
         said = ask(lab, design, SERVER, *more)
     trips = round_trips(capture)
+    assert round_trips(far) == trips, (capture, far)
     assert trips == DESIGNS[design], (design, trips)
     assert trips * RTT <= said["seconds"] < trips * RTT * 1.6 + 0.5, said
     return trips, said
