@@ -172,6 +172,9 @@ LOOKS_AT = Exercise(
         "an L7 balancer, and no Host": ("l7", framed(ip(TCP, tcp(b"GET / HTTP/1.1\r\n\r\n")))),
         "an L7 balancer, and a Host in the body": (
             "l7", framed(ip(TCP, tcp(b"POST / HTTP/1.1\r\nX-Host: a\r\n\r\nHost: b\r\n\r\n")))),
+        "an L7 balancer, and HTTP/1.0": ("l7", framed(ip(TCP, tcp(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")))),
+        "an L7 balancer, and the start of HTTP/2": (
+            "l7", framed(ip(TCP, tcp(b"PRI * HTTP/2.0\r\nHost: a\r\n\r\nSM\r\n\r\n")))),
         "an L7 balancer, and UDP": ("l7", framed(ip(UDP, carried(UDP, POST, b"")))),
         "an L7 balancer, and padding": ("l7", framed(ip(TCP, tcp(b"\r\n")))),
         "a device that is not listed": ("toaster", SEALED_FRAME),

@@ -23,7 +23,7 @@ from netlib.grading import Exercise, Mistake
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.arp import REPLY, REQUEST, ARPPacket
 from netlib.wire.ethernet import ETHERTYPE_ARP, EthernetFrame
-from netlib.wire.icmp import ICMPDestinationUnreachable, ICMPEcho, ICMPMessage, ICMPTimeExceeded
+from netlib.wire.icmp import ICMPEcho, ICMPMessage
 from netlib.wire.ipv4 import ICMP, TCP, IPv4Packet
 from netlib.wire.packet import Packet, decode, stack
 from netlib.wire.tcp import TCPSegment
@@ -54,7 +54,7 @@ def arp(operation: int, sender: IPv4Address, target: IPv4Address) -> bytes:
 
 def icmp(kind: int, code: int, source: IPv4Address = ROUTER) -> bytes:
     quote = from_me(syn=True)[14:]
-    message: Any = ICMPDestinationUnreachable if kind == 3 else ICMPTimeExceeded
+    message: Any = ICMPMessage.of_type[kind]
     ip = IPv4Packet(source=source, destination=CLIENT, protocol=ICMP)
     return stack(EthernetFrame(MACAddress(CLIENT_MAC), MACAddress(ROUTER_MAC)), ip, message(code=code, payload=quote))
 
@@ -99,7 +99,9 @@ WORDS: dict[str, bytes] = {
     "banner": to_me(b"SSH-2.0-OpenSSH_9.2\r\n", ack=True),
     **{f"http {status}": answer(status) for status in (200, 302, 399, 400, 404, 502, 503)},
     **{f"icmp 3/{code}": icmp(3, code, SERVER if code in (2, 3) else ROUTER) for code in (0, 1, 2, 3, 4, 13)},
+    "icmp 5/1": icmp(5, 1),
     "icmp 11/0": icmp(11, 0),
+    "icmp 12/0": icmp(12, 0),
     "pong": echoed(),
     "to a group": to_a_group(),
 }
@@ -210,7 +212,7 @@ def which_by(packets: list[Packet], me: IPv4Address, carrier: bool = True, *, wh
         return found
     if (3, 1) in errors:
         return far
-    if any(kind in (3, 11, 12) or (redirect and kind == 0) for kind, _ in errors):
+    if any(kind in (3, 11, 12) or (redirect and kind in (0, 5)) for kind, _ in errors):
         return "internet"
     return "link" if mine and not answered and not got else silence
 
@@ -256,6 +258,8 @@ WHICH_LAYER = Exercise(
         "a router knows no way": case("arp?", "arp!", "syn", "icmp 3/0"),
         "a filter says no": case("arp?", "arp!", "syn", "icmp 3/13"),
         "a loop": case("syn", "icmp 11/0"),
+        "a header that a router does not like": case("syn", "icmp 12/0"),
+        "a redirect is no failure: the packet went on": case("arp?", "arp!", "syn", "icmp 5/1"),
         "the last router finds nobody": case("arp?", "arp!", "syn", "syn", "icmp 3/1"),
         "nobody listens": case("arp?", "arp!", "syn", "rst"),
         "a port that is closed by ICMP": case("syn", "icmp 3/3"),
@@ -302,7 +306,8 @@ WHICH_LAYER = Exercise(
         Mistake("It looks as if a RST outweighs an answer from above: go from the top row of the table downwards.",
                 variant(top=False)),
         Mistake("It looks as if `carrier` is not looked at.", variant(looks=False)),
-        Mistake("It looks as if an echo reply is taken for a report of trouble.", variant(redirect=True)),
+        Mistake("It looks as if any ICMP is taken for a report of trouble: an echo reply or a redirect is none.",
+                variant(redirect=True)),
         Mistake("It looks as if only 5xx is a failure: 400 and above are.", variant(limit=500)),
         Mistake("It looks as if an HTTP error is blamed on a layer below: those have carried it.",
                 variant(bad="transport")),

@@ -285,6 +285,24 @@ def owners_ipv4_only(frame):
     return [parts[0], ("unknown", len(frame) - parts[0][1])] if b"\x86\xdd" in frame[12:18] else parts
 
 
+def owners_any_version(frame):
+    """The EtherType has said which IP it is, so why look again?"""
+    at = 18 if frame[12:14] == b"\x81\0" else 14
+    want = {b"\x08\0": 4, b"\x86\xdd": 6}.get(frame[at - 2 : at])
+    if want and len(frame) > at:
+        frame = frame[:at] + bytes([want << 4 | frame[at] & 15]) + frame[at + 1 :]
+    return right_owners(frame)
+
+
+def owners_tls_by_type(frame):
+    """The first byte alone: 20 to 23."""
+    parts = right_owners(frame)
+    at = sum(size for _, size in parts[:3])
+    if len(parts) > 3 and parts[2][0] == "tcp" and parts[3][0] == "application" and frame[at] in range(20, 24):
+        return [*parts[:3], ("tls", min(5, parts[3][1])), *parts[4:]]
+    return parts
+
+
 def owners_one_record(frame):
     parts = right_owners(frame)
     names = [name for name, _ in parts]
@@ -527,6 +545,11 @@ def l7_host_without_port(frame):
     return found and (found[0], found[1].partition(":")[0], found[2])
 
 
+def l7_any_version(frame):
+    """Three words and a Host will do: and so will the first bytes of HTTP/2."""
+    return right_looks_at("l7", frame.replace(b" HTTP/2.0\r\n", b" HTTP/1.1\r\n"))
+
+
 def l7_keeps_spaces(frame):
     found = right_looks_at("l7", frame)
     return found and (found[0], " " + found[1], found[2])
@@ -720,6 +743,13 @@ def which_any_arp_will_do(packets, me, carrier=True):
     return "unknown" if found == "link" and others else found
 
 
+def which_any_icmp(packets, me, carrier=True):
+    """Whatever ICMP says, it is trouble."""
+    found = right_which_layer(packets, me, carrier)
+    told = any(ICMPMessage in p and p[IPv4Packet].destination == me for p in packets)
+    return "internet" if found == "unknown" and told else found
+
+
 def is_icmp(kind, code=None):
     def drop(packet, me):
         if ICMPMessage not in packet:
@@ -755,7 +785,8 @@ WRONG = {
         named("owners_padding_is_ethernet", owners_changed(renamed("padding", "ethernet"))),
         named("owners_unknown_is_data", owners_changed(renamed("unknown", "application"))),
         owners_fixed_offsets, owners_no_tag, owners_never_rejects, owners_ipv4_only, owners_one_record,
-        owners_record_with_its_header, owners_tls_by_port, owners_empty_parts, owners_index_error,
+        owners_record_with_its_header, owners_tls_by_port, owners_empty_parts, owners_index_error, owners_any_version,
+        owners_tls_by_type,
         owners_data_offset_unchecked,
     ],
     "2.3": [
@@ -801,6 +832,7 @@ WRONG = {
         named("looks_l7_without_query", looks_changed("l7", l7_path_without_query)),
         named("looks_l7_without_port", looks_changed("l7", l7_host_without_port)),
         named("looks_l7_with_spaces", looks_changed("l7", l7_keeps_spaces)),
+        named("looks_l7_any_version", looks_changed("l7", l7_any_version)),
         looks_none_for_unknown,
     ],
     "2.5": [
@@ -815,6 +847,7 @@ WRONG = {
         which_any_reset, which_reset_first, which_counts_own, which_last_packet, which_first_status, which_5xx_only,
         which_any_alert, which_first_record, which_ignores_carrier, which_arp_means_link, which_any_arp_will_do,
         which_hears_groups,
+        which_any_icmp,
     ],
 }  # fmt: skip
 
