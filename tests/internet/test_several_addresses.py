@@ -7,11 +7,11 @@ import pytest
 
 from netlib.apps.ping import ping
 from netlib.host import DATAGRAM, Host, Interface, Parts
-from netlib.link.neighbours import Neighbours
+from netlib.link.neighbours import REACHABLE, Neighbours
 from netlib.wire.address import IPv4Address, IPv4Interface, MACAddress
 from netlib.wire.address6 import IPv6Address
 from netlib.wire.arp import REPLY, ARPPacket
-from netlib.wire.icmp import ICMPEcho
+from netlib.wire.icmp import ICMPEcho, ICMPRedirect
 from netlib.wire.ipv4 import IPv4Packet
 from netlib.wire.packet import decode
 from netlib.worlds.simulation import Simulation
@@ -91,10 +91,17 @@ def test_the_source_for_ipv6_is_the_most_like_it_on_that_interface_and_then_the_
     one, _ = host("2001:db8::1/64", "2001:db8::5/64", "2001:db8:1::1/64", "fd00::1/48")
     one.attach("2001:db8:9::1/64")
     one.add_route("::/0", via="2001:db8::77")
-    for destination, source in (("2001:db8::4", "2001:db8::5"), ("2001:db8:1::9", "2001:db8:1::1"),
+    for destination, source in (("2001:db8::2", "2001:db8::5"), ("2001:db8:1::9", "2001:db8:1::1"),
                                 ("2001:db8:9:5::1", "2001:db8:1::1"), ("2001:db8:9::7", "2001:db8:9::1"),
                                 ("fd00:0:0:7::9", "fd00::1")):  # fmt: skip
         assert str(one.internet6.source(IPv6Address(destination))) == source, destination
+
+
+def test_a_link_local_address_of_another_interface_is_no_source() -> None:
+    one, _ = host("2001:db8::1/64")
+    one.attach("2001:db8:1::1/64", MAC)
+    assert str(one.internet6.source(IPv6Address("fe80::9"), 0)) == "2001:db8::1"
+    assert str(one.internet6.source(IPv6Address("fe80::9"), 1)) == "fe80::ff:fe00:1"
 
 
 def test_a_broadcast_to_any_of_its_networks_is_for_it() -> None:
@@ -108,7 +115,7 @@ def test_a_broadcast_to_any_of_its_networks_is_for_it() -> None:
     framed, interface = host("10.0.0.1/24", "10.1.0.1/16", mac=MAC)
     framed.socket().send(IPv4Packet(destination=IPv4Address("10.1.255.255")), 0.0)
     [(_, frame)] = framed.outbox
-    assert frame[:6] == MACAddress.BROADCAST
+    assert frame[:6] == MACAddress.BROADCAST and frame[12:14] == b"\x08\0"  # itself, not a question
 
 
 def test_a_router_between_two_networks_on_one_link_asks_by_the_right_address_and_redirects_nobody() -> None:
@@ -129,6 +136,18 @@ def test_a_router_redirects_within_its_second_network() -> None:
     assert b.internet.redirects.lookup(IPv4Address("203.0.113.9"), sim.now)
 
 
+@pytest.mark.parametrize("gateway, believed", [("10.1.0.77", True), ("10.1.0.255", False), ("10.2.0.77", False)])
+def test_a_redirect_leads_to_a_neighbour_in_any_of_its_networks(gateway: str, believed: bool) -> None:
+    one, interface = host("10.0.0.5/24", "10.1.0.5/24")
+    one.add_route("0.0.0.0/0", via="10.1.0.1")
+    about = IPv4Packet(source=b"\x0a\1\0\5", destination=b"\xcb\0\x71\x09", protocol=200, payload=bytes(8))
+    message = ICMPRedirect(gateway=IPv4Address(gateway), payload=about.build())
+    packet = IPv4Packet(source=IPv4Address("10.1.0.1"), destination=IPv4Address("10.1.0.5"), protocol=1)
+    packet.payload = message.build()
+    one.receive(interface, packet.build(), 0.0)
+    assert (one.internet.redirects.table != {}) == believed
+
+
 def test_who_asks_is_the_sender_of_the_packet_that_waits() -> None:
     table = Neighbours(IPv4Address("10.0.0.1"), MAC)
     table.own = [IPv4Interface(text) for text in ("10.0.0.1/24", "10.0.0.7/24", "10.1.0.1/24")]
@@ -137,6 +156,17 @@ def test_who_asks_is_the_sender_of_the_packet_that_waits() -> None:
         table.send(IPv4Packet(source=IPv4Address(source), destination=IPv4Address(target)).build(),
                    IPv4Address(target), float(number))  # fmt: skip
         assert str(table.outbox[-1][1].sender_ip) == asks
+    first = IPv4Address("10.0.0.2")  # which has not answered: the next question is for the packet that came last
+    table.send(IPv4Packet(source=IPv4Address("10.0.0.1"), destination=first).build(), first, 0.5)
+    table.tick(1.0)
+    assert (table.outbox[-1][1].target_ip, str(table.outbox[-1][1].sender_ip)) == (first, "10.0.0.1")
+    seven = table.own[1].address
+    answer = ARPPacket(operation=REPLY, sender_mac=OTHER, sender_ip=first, target_mac=MAC, target_ip=seven)
+    table.receive(answer, 1.5)
+    assert table.table[first].state == REACHABLE  # an answer to any of ours is one to us
+    liar = ARPPacket(sender_mac=OTHER, sender_ip=table.own[2].address, target_ip=table.own[0].address)
+    table.receive(liar, 2.0)
+    assert table.own[2].address not in table.table
 
 
 def test_each_is_announced_and_others_that_use_one_are_noticed() -> None:
