@@ -18,7 +18,7 @@ VERDICTS = [
     ROUND_TRIPS,
     "Each took as long as its round trips.\nNear, all four together took less than a quarter of that.",
     "chatty     21                21",
-    "chatty: its first 9 segments",
+    "chatty: handshake, and three calls of 20",
     "1000 bytes in each call: hardly slower than small calls\na thousandth of the bandwidth: hardly slower",
     "The lab is down. Nothing is left of it.",
 ]
