@@ -26,6 +26,8 @@ FROM_CAPTURES = [
 VERDICTS = [
     *FROM_CAPTURES,
     "Your accepts and the kernel agree on every frame; there were frames of both kinds: yes.",
+    "300 of 300 random frames: your switch and the kernel's bridge agree",
+    "their tables agree on all 8 addresses",
     "without a switch: no answer",
     "through your switch: 3 of 3 pings answered",
     "its table has h1 and h2 where the bridge had them",
@@ -50,7 +52,7 @@ def test_a_kernel_says_what_the_text_says() -> None:
 def test_without_a_lab_every_live_cell_says_so_and_tells_what_was_seen() -> None:
     said = live_output(CHAPTER, NO_LAB)
     assert "The lab can't run here: namespaces are not allowed here. Lab.doctor() says more." in said
-    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 8
+    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 9
     assert "A kernel, recorded" in said and "They agree" not in said and "The lab is down" not in said
     assert said.count("✗ does not hold") == 10 and said.count("not tried here") == 2
 
@@ -59,7 +61,7 @@ def test_a_recording_shows_what_needs_no_frames_of_yours() -> None:
     said = live_output(CHAPTER, REPLAY)
     assert "RECORDED on " in said and ": nothing runs here" in said
     assert [verdict for verdict in FROM_CAPTURES if verdict not in said] == []
-    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 2
+    assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 3
     assert said.count("✗ does not hold") == 12
 
 
