@@ -25,7 +25,7 @@ from netlib.view.html import (
 SCALE = 480  # pixels for all bytes
 LEAST = 26  # for a piece, so that its number fits
 ROW = 30
-BOX = 250  # pixels, of a datagram's or a socket's words
+BOX = 262  # pixels, of a datagram's or a socket's words
 GAP = 150  # between them
 
 

@@ -23,7 +23,17 @@ from random import Random
 
 from IPython.display import HTML, display
 
-from netlib import Host, ICMPMessage, IPv4Address, IPv4Packet, IPv6Packet, MACAddress, Parts, Simulation, UDPDatagram
+from netlib import (
+    Host,
+    ICMPMessage,
+    IPv4Address,
+    IPv4Packet,
+    IPv6Packet,
+    MACAddress,
+    Parts,
+    Simulation,
+    UDPDatagram,
+)
 from netlib.grading import NotImplementedYet, check
 from netlib.grading.mine import mine
 from netlib.host import DATAGRAM, RAW
@@ -79,7 +89,10 @@ async def echo(host, port=7):
 
 
 def send_by_hand(datagram: bytes):
-    """Put these bytes into an IP packet to 10.0.0.2; what the program on port 40000 gets back, and what was on the cable."""
+    """Send these bytes in an IP packet to 10.0.0.2.
+
+    Returns what the program on port 40000 gets back, and what was on the cable.
+    """
     sim = Simulation.topology("you 10.0.0.1/24 -- 10.0.0.2/24 echo  delay=10ms", seed=9)
     sim.spawn(echo(sim["echo"]))
     capture = sim.capture()
@@ -112,11 +125,15 @@ for words, datagram in [
     ("with the checksum 0001", bytes.fromhex("9c40 0007 000a 0001 6869")),
 ]:
     answer, crossings = send_by_hand(datagram)
-    display(SequenceDiagram.from_crossings(crossings, title=f"A datagram {words}: the program gets {answer}"))
+    display(
+        SequenceDiagram.from_crossings(
+            crossings, title=f"A datagram {words}: the program gets {answer}"
+        )
+    )
 
 # %% [markdown]
 # 1. `echo`'s *kernel* answers: ICMP port unreachable, as you know it from chapter 6. But look at what the program got: nothing at all, no error either. Hold on to that.
-# 2. A damaged datagram "must be silently discarded" (RFC 1122 section 4.1.3.4). Perhaps it is the port that is damaged: who would have to be told?
+# 2. A damaged datagram has to be dropped in silence (RFC 1122 section 4.1.3.4). Perhaps it is the port that is damaged: who would have to be told?
 #
 # ## What the checksum covers
 #
@@ -157,17 +174,27 @@ internet_checksum = mine("5.1")
 
 
 # %% solution="9.1"
-def build_udp(source: bytes, destination: bytes, source_port: int, destination_port: int, data: bytes) -> bytes:
+def build_udp(
+    source: bytes, destination: bytes, source_port: int, destination_port: int, data: bytes
+) -> bytes:
     """The bytes of a datagram, with its checksum."""
     ### BEGIN SOLUTION
     length = 8 + len(data)
     if len(source) == 4:
-        most, pseudo = 65_535 - 20, source + destination + b"\x00\x11" + length.to_bytes(4, "big")[2:]
+        most, pseudo = (
+            65_535 - 20,
+            source + destination + b"\x00\x11" + length.to_bytes(4, "big")[2:],
+        )
     else:
-        most, pseudo = 65_535, source + destination + length.to_bytes(4, "big") + b"\x00\x00\x00\x11"
+        most, pseudo = (
+            65_535,
+            source + destination + length.to_bytes(4, "big") + b"\x00\x00\x00\x11",
+        )
     if length > most or not (0 <= source_port <= 65_535 and 0 <= destination_port <= 65_535):
         raise ValueError("no such port, or too much data")
-    header = b"".join(number.to_bytes(2, "big") for number in (source_port, destination_port, length))
+    header = b"".join(
+        number.to_bytes(2, "big") for number in (source_port, destination_port, length)
+    )
     checksum = internet_checksum(pseudo + header + b"\x00\x00" + data) or 0xFFFF
     return header + checksum.to_bytes(2, "big") + data
     ### END SOLUTION
@@ -197,8 +224,13 @@ for words, datagram in [
 
 # %%
 def letters_sent(sizes, lose=()):
-    """Send datagrams of these sizes; (sizes that were received, the IP packets on the cable). `lose`: packets, by number."""
-    sim = Simulation.topology("you 10.0.0.1/24 -- 10.0.0.2/24 they  delay=10ms rate=10mbit", seed=9)
+    """Send datagrams of these sizes: (the sizes that were received, the IP packets on the cable).
+
+    `lose`: the packets that get lost, by number.
+    """
+    sim = Simulation.topology(
+        "you 10.0.0.1/24 -- 10.0.0.2/24 they  delay=10ms rate=10mbit", seed=9
+    )
     inbox, outbox = sim["they"].socket(DATAGRAM), sim["you"].socket(DATAGRAM)
     inbox.bind("0.0.0.0", 7000)
 
@@ -237,13 +269,17 @@ pieces({"sent": SIZES, "received": got}, caption="Five sends, five receives")
 
 # %% [markdown]
 # Five sends, five receives. Nothing is put together, nothing is split, and an **empty datagram** is one too: it wakes the reader and brings 0 bytes. The one of 4000 bytes was too large for a packet, so IP cut it
-# into fragments (chapter 5), and put it together again before UDP saw any of it.
+# into fragments (chapter 5), and put it together again before UDP saw any of it. (They have 4008 bytes together: UDP's header is in the first one, and only there.)
 #
-# That has a price. Now the second of the three fragments gets lost:
+# That has a price. Now the first of the three fragments gets lost:
 
 # %%
-arrived, crossings = letters_sent([4000, 3], lose=[2])
-display(SequenceDiagram.from_crossings(crossings, title="A lost fragment takes its datagram along", label=size_of))
+arrived, crossings = letters_sent([4000, 3], lose=[1])
+display(
+    SequenceDiagram.from_crossings(
+        crossings, title="A lost fragment takes its datagram along", label=size_of
+    )
+)
 pieces({"sent": [4000, 3], "received": arrived}, caption="Two sends, one receive")
 
 # %% [markdown]
@@ -267,7 +303,7 @@ table(largest.items(), ["bytes of data", "send_to says"], "How large a datagram 
 # %% [markdown]
 # ## Which socket?
 #
-# A datagram that comes in brings four numbers: source address and port, destination address and port. To find the socket that it is for is called **demultiplexing**. A socket can be bound in three ways, each narrower than the one before:
+# A datagram that comes in brings four numbers: source address and port, destination address and port. Many programs share one address that way (**multiplexing**), and the kernel sorts out again what is for whom (**demultiplexing**). A socket can be bound in three ways, each narrower than the one before:
 #
 # | the socket | takes datagrams |
 # |---|---|
@@ -293,7 +329,8 @@ def server_with_three_sockets(parts=None):
         parts={"server": parts} if parts else None,
     )
     sockets = {name: sim["server"].socket(DATAGRAM) for name in ("wildcard", "bound", "connected")}
-    sockets["wildcard"].bind("0.0.0.0", 7000, reuse_port=True)  # SO_REUSEPORT: else the port would be taken
+    # SO_REUSEPORT on all three: else the port would be taken
+    sockets["wildcard"].bind("0.0.0.0", 7000, reuse_port=True)
     sockets["bound"].bind("10.0.0.2", 7000, reuse_port=True)
     sockets["connected"].bind("10.0.0.2", 7000, reuse_port=True)
     sockets["connected"].connect("10.0.0.1", 40000)
@@ -318,7 +355,7 @@ def server_with_three_sockets(parts=None):
     return rows
 
 
-BOUND = {"wildcard": "0.0.0.0", "bound": "10.0.0.2", "connected": "10.0.0.2, from 10.0.0.1:40000"}
+BOUND = {"wildcard": "0.0.0.0", "bound": "10.0.0.2", "connected": "10.0.0.2, peer you:40000"}
 netlib_says = server_with_three_sockets()
 owners(netlib_says, BOUND, "Three sockets on one port, and who gets what")
 
@@ -412,7 +449,9 @@ check("9.2", UdpTable)
 # %% needs="9.2"
 UdpTable().lookup(bytes(4), 1, bytes(4), 1)  # waits here until 9.2 is solved
 you_say = server_with_three_sockets(Parts(udp_table=UdpTable))
-print("your table and netlib's agree" if you_say == netlib_says else "your table and netlib's DIFFER")
+print(
+    "your table and netlib's agree" if you_say == netlib_says else "your table and netlib's DIFFER"
+)
 owners(you_say, BOUND, "Three sockets on one port, by your table")
 
 # %% [markdown]
@@ -434,12 +473,13 @@ def knock(how: str):
         warm.send_to(b"", ("10.0.0.2", 9))  # so that ARP is done with
         await sleep(0.1)
         capture, start = sim.capture(link), await now()
-        socket = sim["service"].socket(DATAGRAM)
+        socket, send = sim["service"].socket(DATAGRAM), None
         if how == "connected":
             socket.connect("10.0.0.2", 7999)
+            send = socket.send
         for number in (1, 2, 3):
             try:
-                sent = socket.send(b"metric") if how == "connected" else socket.send_to(b"metric", ("10.0.0.2", 7999))
+                sent = send(b"metric") if send else socket.send_to(b"metric", ("10.0.0.2", 7999))
                 said.append((await now() - start, f"send {number}", f"{sent} bytes"))
             except SocketError as error:
                 said.append((await now() - start, f"send {number}", error.name))
@@ -461,8 +501,13 @@ def knock(how: str):
 
 knocks = {how: knock(how) for how in ("plain", "connected")}
 plain, connected = (knocks[how][0] for how in ("plain", "connected"))
-rows = [(f"{1000 * time:.0f} ms", call, a, b) for (time, call, a), (_, _, b) in zip(plain, connected, strict=True)]
-display(table(rows, ["at", "call", "not connected", "connected"], "Three datagrams to a closed port"))
+rows = [
+    (f"{1000 * time:.0f} ms", call, a, b)
+    for (time, call, a), (_, _, b) in zip(plain, connected, strict=True)
+]
+display(
+    table(rows, ["at", "call", "not connected", "connected"], "Three datagrams to a closed port")
+)
 knocks["connected"][1]
 
 # %% [markdown]
@@ -470,7 +515,7 @@ knocks["connected"][1]
 #
 # - The **first `send` succeeds** in both cases. All it says is that the datagram has left your socket. The bad news comes a round trip later.
 # - An error that has come in waits in the connected socket. **The next call raises it**, whichever that is, and then it is forgotten: a **pending error**.
-# - The second `send` has **not sent** anything: look for it in the picture. A program that catches the error and goes on with its third datagram has lost two.
+# - The second `send` has **not sent** anything: look for it in the picture. A program that catches the error and goes on with its third datagram has lost two by then.
 # - The socket that is **not connected hears nothing**. The ICMP message reached the kernel all the same. But such a socket talks to many peers; an error without a name on it would help
 #   nobody. RFC 1122 (section 4.1.3.3) says that UDP must pass *all* such errors on. On Linux, a socket that is not connected hears of them only if it asks (`IP_RECVERR`).
 #
@@ -516,7 +561,7 @@ HARD = {
 
 # %% solution="9.3"
 def receive_error(message: bytes, sockets: list[tuple]) -> tuple[int, str] | None:
-    """Which socket an ICMP message is about, and the errno name that it gets; None if no socket is told."""
+    """Which socket an ICMP message is about, and the errno name that it gets, or None."""
     ### BEGIN SOLUTION
     if len(message) < 8 + 20 or message[0] not in (3, 12):
         return None
@@ -569,7 +614,7 @@ for words, socket in [
 # `async def reliable_request(socket, data: bytes, timeout: float = 1.0, tries: int = 4) -> bytes | None`
 #
 # - `socket` is a datagram socket that is connected already. It may be used for several requests, one after the other: don't close it.
-# - A datagram out is an id of 4 bytes, and then `data`. All tries of a request have the same id, and no two requests do (a counter will do; a random number is safer).
+# - A datagram out is an id of 4 bytes, and then `data`. All tries of a request have the same id, and no two requests do (a counter such as `ids` below will do; a random number is safer).
 # - The server answers with the same 4 bytes and then its answer. Return what stands behind them, as soon as it is there.
 #
 # | you write | what it does |
@@ -593,7 +638,9 @@ for words, socket in [
 ids = count(1)
 
 
-async def reliable_request(socket, data: bytes, timeout: float = 1.0, tries: int = 4) -> bytes | None:
+async def reliable_request(
+    socket, data: bytes, timeout: float = 1.0, tries: int = 4
+) -> bytes | None:
     """Send `data` until it is answered; the answer, or None."""
     ### BEGIN SOLUTION
     name = next(ids).to_bytes(4, "big")
@@ -633,8 +680,10 @@ async def capitals(host, done: Counter):
 
 
 def over_a_lossy_path(request, loss: int, requests: int = 200):
-    """(answered, mean time, slowest 1 %, sent, carried out twice or more) for requests over a path with `loss` %."""
-    sim = Simulation.topology(f"client 10.0.0.1/24 -- 10.0.0.2/24 server  delay=10ms loss={loss}%", seed=9)
+    """(answered, mean time, slowest 1 %, sent, done twice or more) over a path with `loss` %."""
+    sim = Simulation.topology(
+        f"client 10.0.0.1/24 -- 10.0.0.2/24 server  delay=10ms loss={loss}%", seed=9
+    )
     done, times, link = Counter(), [], sim.between("client", "server")
     sim.spawn(capitals(sim["server"], done))
     capture = sim.capture(link)
@@ -652,7 +701,10 @@ def over_a_lossy_path(request, loss: int, requests: int = 200):
 
     answered = sim.run(ask())
     times.sort()
-    sent = sum(UDPDatagram in packet and packet[UDPDatagram].destination_port == 7007 for _, packet in capture)
+    sent = sum(
+        UDPDatagram in packet and packet[UDPDatagram].destination_port == 7007
+        for _, packet in capture
+    )
     again = sum(times > 1 for times in done.values())
     return answered, sum(times) / requests, times[requests * 99 // 100], sent, again
 
@@ -662,7 +714,14 @@ reliable_request(None, b"").close()  # waits here until 9.4 is solved
 LOSSES = (0, 1, 5, 10, 20)
 outcomes = {loss: over_a_lossy_path(reliable_request, loss) for loss in LOSSES}
 rows = [
-    (f"{loss} %", f"{answered} of 200", sent, again, f"{1000 * mean:.0f} ms", f"{1000 * slow:.0f} ms")
+    (
+        f"{loss} %",
+        f"{answered} of 200",
+        sent,
+        again,
+        f"{1000 * mean:.0f} ms",
+        f"{1000 * slow:.0f} ms",
+    )
     for loss, (answered, mean, slow, sent, again) in outcomes.items()
 ]
 display(
@@ -672,7 +731,11 @@ display(
         "What losses cost",
     )
 )
-bars([(f"{loss} % loss", 1000 * outcomes[loss][1]) for loss in LOSSES], "ms", "Mean time for a request")
+bars(
+    [(f"{loss} % loss", 1000 * outcomes[loss][1]) for loss in LOSSES],
+    "ms",
+    "Mean time for a request",
+)
 
 # %% [markdown]
 # All are answered, and few datagrams were needed for it. Yet read the other columns.
@@ -705,10 +768,12 @@ async def impatient_request(socket, data: bytes, timeout: float, tries: int) -> 
 
 
 def rush(request, clients: int = 40):
-    """(datagrams sent, lost at the router, requests answered, seconds until all clients were done)."""
+    """(datagrams sent, lost at the router, requests answered, seconds until all were done)."""
     cables = "\n".join(f"c{n} 10.0.1.{n}/24 -- s" for n in range(1, clients + 1))
     sim = Simulation.topology(
-        f"{cables}\n s -- 10.0.1.254/24 r\n r 10.0.2.254/24 -- 10.0.2.1/24 server  delay=10ms rate=256kbit queue=20kB",
+        f"""{cables}
+        s -- 10.0.1.254/24 r
+        r 10.0.2.254/24 -- 10.0.2.1/24 server  delay=10ms rate=256kbit queue=20kB""",
         seed=9,
     )
     sim.spawn(capitals(sim["server"], Counter()))
@@ -726,7 +791,9 @@ def rush(request, clients: int = 40):
 
     sim.run(*(noted(sim[f"c{n}"]) for n in range(1, clients + 1)))
     sent = sum(UDPDatagram in c.packet and c.sender == "s" for c in before.crossings)
-    lost = sum(UDPDatagram in c.packet and c.sender == "r" and c.arrival is None for c in behind.crossings)
+    lost = sum(
+        UDPDatagram in c.packet and c.sender == "r" and c.arrival is None for c in behind.crossings
+    )
     return sent, lost, sum(answer is not None for answer, _ in ends), max(time for _, time in ends)
 
 
@@ -737,7 +804,13 @@ rows = [
     (how, sent, lost, f"{answered} of 40", f"{seconds:.1f} s")
     for how, (sent, lost, answered, seconds) in rushes.items()
 ]
-display(table(rows, ["waits", "datagrams sent", "lost at the router", "answered", "until"], "40 clients at once"))
+display(
+    table(
+        rows,
+        ["waits", "datagrams sent", "lost at the router", "answered", "until"],
+        "40 clients at once",
+    )
+)
 bars([(how, sent) for how, (sent, *_) in rushes.items()], "datagrams", "Sent for 40 requests")
 
 # %% [markdown]
@@ -828,7 +901,11 @@ from netlib.lab.tour import counters
 
 def fold(title: str, text: object) -> None:
     """Raw output, behind a title to click on."""
-    display(HTML(f"<details><summary>{escape(title)}</summary><pre>{escape(str(text))}</pre></details>"))
+    display(
+        HTML(
+            f"<details><summary>{escape(title)}</summary><pre>{escape(str(text))}</pre></details>"
+        )
+    )
 
 
 def recorded(text: str) -> None:
@@ -859,10 +936,18 @@ if lab:
     said = client(f"sizes {HERE} 7001 300 500 900")
     cut = client(f"ask {HERE} 7002 hello")
 else:
-    said, cut = "UDP: each read gave 300 500 900\nTCP: each read gave 1700", "hell, the rest is gone"
+    said, cut = (
+        "UDP: each read gave 300 500 900\nTCP: each read gave 1700",
+        "hell, the rest is gone",
+    )
     recorded(f"{said}\nhello, read into 4 bytes: {cut}")
-reads = {line[:3]: [int(size) for size in line.rpartition("gave ")[2].split()] for line in said.splitlines()}
-rows = {"sent": [300, 500, 900]} | {f"{name}: the server's reads": sizes for name, sizes in reads.items()}
+reads = {
+    line[:3]: [int(size) for size in line.rpartition("gave ")[2].split()]
+    for line in said.splitlines()
+}
+rows = {"sent": [300, 500, 900]} | {
+    f"{name}: the server's reads": sizes for name, sizes in reads.items()
+}
 display(pieces(rows, caption="Three pieces over UDP, and over TCP"))
 print("hello, read into 4 bytes:", cut)
 
@@ -880,7 +965,9 @@ answers = {(40000, HERE): "d", (40001, HERE): "c", (40000, SECOND): "b", (40001,
 listed = "UNCONN UNCONN UNCONN ESTAB"
 if lab:
     listed = lab["server"].run("ss -unaH sport = :7100", check=True).stdout
-    answers = {(port, address): client(f"ask {address} 7100 who {port}") for port, address in answers}
+    answers = {
+        (port, address): client(f"ask {address} 7100 who {port}") for port, address in answers
+    }
     fold("The server's sockets on that port, as the kernel lists them", listed)
 else:
     recorded("d, c, b and b answered.")
@@ -900,12 +987,25 @@ yours = UdpTable()
 for endpoint in letters:
     yours.add(endpoint)
 rows = [
-    (f"port {port}", address, letters[yours.lookup(CLIENT, port, IPv4Address(address), 7100)], answer)
+    (
+        f"port {port}",
+        address,
+        letters[yours.lookup(CLIENT, port, IPv4Address(address), 7100)],
+        answer,
+    )
     for (port, address), answer in answers.items()
 ]
-display(table(rows, ["from the client's", "to", "your table says", "the kernel says"], "Four sockets on one port"))
+display(
+    table(
+        rows,
+        ["from the client's", "to", "your table says", "the kernel says"],
+        "Four sockets on one port",
+    )
+)
 print(
-    "You and the kernel agree." if all(mine == theirs for *_, mine, theirs in rows) else "You DIFFER from the kernel."
+    "You and the kernel agree."
+    if all(mine == theirs for *_, mine, theirs in rows)
+    else "You DIFFER from the kernel."
 )
 
 # %% [markdown]
@@ -916,7 +1016,12 @@ print(
 # %% live
 kernel_said = {
     "plain": ["send 1: 5 bytes", "send 2: 5 bytes", "send 3: 5 bytes", "receive: nothing"],
-    "connected": ["send 1: 5 bytes", "send 2: ECONNREFUSED", "send 3: 5 bytes", "receive: ECONNREFUSED"],
+    "connected": [
+        "send 1: 5 bytes",
+        "send 2: ECONNREFUSED",
+        "send 3: 5 bytes",
+        "receive: ECONNREFUSED",
+    ],
 }
 reports = {}
 if lab:
@@ -926,7 +1031,9 @@ if lab:
         reports[how] = [packet for _, packet in capture.packets if ICMPMessage in packet]
         talk = [(time, packet) for time, packet in capture.packets if IPv4Packet in packet]
     names = {"10.9.1.1": "client", HERE: "server"}
-    display(SequenceDiagram.from_capture(talk, names, title="The connected socket, seen at the client"))
+    display(
+        SequenceDiagram.from_capture(talk, names, title="The connected socket, seen at the client")
+    )
 else:
     recorded("as the table says; five ICMP messages came back, 3/3 each.")
 rows = [
@@ -940,11 +1047,16 @@ receive_error(b"", [])  # waits here until 9.3 is solved
 for how, packets in reports.items():
     first = packets[0][ICMPMessage].original
     port = int.from_bytes(first.payload[:2], "big")
-    one = {"plain": (bytes(4), port, None, 0), "connected": (bytes(CLIENT), port, bytes(IPv4Address(HERE)), 7999)}[how]
-    print(f"{how:9}: {len(packets)} reports came in; of the first, your receive_error says", end=" ")
+    one = {
+        "plain": (bytes(4), port, None, 0),
+        "connected": (bytes(CLIENT), port, bytes(IPv4Address(HERE)), 7999),
+    }[how]
+    print(
+        f"{how:9}: {len(packets)} reports came in; of the first, your receive_error says", end=" "
+    )
     print(receive_error(packets[0][IPv4Packet].payload, [one]))
 if not reports:
-    recorded("of a report to the connected socket, receive_error says (0, 'ECONNREFUSED'); of the plain one's, None.")
+    recorded("connected: receive_error says (0, 'ECONNREFUSED'); plain: None.")
 
 # %% [markdown]
 # Three datagrams of the plain socket were refused, and only two of the connected one: its second `send` raised the error and sent nothing. The kernel does as netlib did.
@@ -960,7 +1072,10 @@ if lab:
     print(client(f"flood {HERE} 7200 60 1000"))
     after = counters(lab["server"], *names)
     overflowed = after["UdpRcvbufErrors"] - before["UdpRcvbufErrors"]
-    print("most of them" if overflowed >= 30 else "few of them", "found the buffer full, and are gone")
+    print(
+        "most of them" if overflowed >= 30 else "few of them",
+        "found the buffer full, and are gone",
+    )
     fold(
         "What the server's kernel counted",
         f"UdpRcvbufErrors +{overflowed}, UdpInErrors +{after['UdpInErrors'] - before['UdpInErrors']}",
@@ -987,7 +1102,10 @@ if live:
         "without a checksum": good[:6] + bytes(2) + good[8:],
     }
     rows = []
-    with lab["client"].socket(AF_INET, SOCK_RAW, IPPROTO_UDP) as wire, lab["client"].socket(AF_INET, SOCK_DGRAM) as box:
+    with (
+        lab["client"].socket(AF_INET, SOCK_RAW, IPPROTO_UDP) as wire,
+        lab["client"].socket(AF_INET, SOCK_DGRAM) as box,
+    ):
         box.bind(("10.9.1.1", 40007))
         box.settimeout(0.5)
         for words, datagram in tried.items():
@@ -998,14 +1116,28 @@ if live:
                     answer = box.recv(1000).decode()
                 except TimeoutError:
                     answer = "nothing"
-            back = [p[IPv4Packet] for _, p in capture.packets if UDPDatagram in p and str(p[IPv4Packet].source) == HERE]
-            read = [parse_udp(bytes(p.source), bytes(p.destination), p.payload)[2].decode() for p in back]
+            back = [
+                p[IPv4Packet]
+                for _, p in capture.packets
+                if UDPDatagram in p and str(p[IPv4Packet].source) == HERE
+            ]
+            read = [
+                parse_udp(bytes(p.source), bytes(p.destination), p.payload)[2].decode()
+                for p in back
+            ]
             wrong = counters(lab["server"], "UdpInCsumErrors").get("UdpInCsumErrors", 0) - before
             rows.append((words, answer, ", ".join(read) or "nothing came", wrong))
-    columns = ["your datagram", "its program gets", "parse_udp reads in the answer", "checksum errors at the server"]
+    columns = [
+        "your datagram",
+        "its program gets",
+        "parse_udp reads in the answer",
+        "checksum errors at the server",
+    ]
     display(table(rows, columns, "Three datagrams to a Linux kernel"))
 else:
-    recorded("answered as built, and without a checksum; with a wrong bit: nothing, and one more of UdpInCsumErrors.")
+    recorded(
+        "answered as built, and without a checksum; with a wrong bit: nothing, and UdpInCsumErrors + 1."
+    )
 
 # %% [markdown]
 # ### Your request, against a path that loses every fifth packet
@@ -1023,19 +1155,30 @@ if live:
         socket = you.socket(DATAGRAM)
         socket.connect(HERE, 7007)
         await reliable_request(socket, b"hello", 0.2, 8)  # so that ARP is done with
-        return [await reliable_request(socket, b"request %d" % number, 0.1, 8) for number in range(20)]
+        return [
+            await reliable_request(socket, b"request %d" % number, 0.1, 8) for number in range(20)
+        ]
 
     lab["wan"].set(loss=0.2, seed=9)
     with lab["client"].attach(you) as running, lab.capture("client:eth1") as capture:
         got = running.run(ask_all())
     lab["wan"].set(loss=0)
     answered = sum(answer == b"REQUEST %d" % number for number, answer in enumerate(got))
-    sent = sum(UDPDatagram in p and p[UDPDatagram].destination_port == 7007 for _, p in capture.packets) - 1
+    sent = (
+        sum(
+            UDPDatagram in p and p[UDPDatagram].destination_port == 7007
+            for _, p in capture.packets
+        )
+        - 1
+    )
     print(f"{answered} of 20 requests were answered, though every fifth packet was lost.")
     print("It took more than 20 datagrams." if sent > 20 else "It took no more than 20 datagrams.")
     fold("How many datagrams", sent)
 else:
-    recorded("20 of 20 requests were answered, though every fifth packet was lost.\nIt took more than 20 datagrams.")
+    recorded(
+        "20 of 20 requests were answered, though every fifth packet was lost.\n"
+        "It took more than 20 datagrams."
+    )
 
 # %% [markdown]
 # ### Claims, and what holds
@@ -1057,7 +1200,10 @@ def kernel_sends(size: int) -> bool:
 
 def kernel_takes_unsummed(family: int, address: str) -> bool:
     """Whether a program on the client's loopback interface gets a datagram without a checksum."""
-    with lab["client"].socket(family, SOCK_DGRAM) as box, lab["client"].socket(family, SOCK_RAW, IPPROTO_UDP) as wire:
+    with (
+        lab["client"].socket(family, SOCK_DGRAM) as box,
+        lab["client"].socket(family, SOCK_RAW, IPPROTO_UDP) as wire,
+    ):
         box.bind((address, 7008))
         box.settimeout(0.3)
         wire.sendto(UNSUMMED, (address, 0))
@@ -1079,20 +1225,38 @@ kernel_sent = {size: kernel_sends(size) if live else size <= 65_507 for size in 
 unsummed = [netlib_takes_unsummed(packet) for packet in (IPv4Packet(), IPv6Packet(next_header=17))]
 kernel_unsummed = [True, False]
 if live:
-    kernel_unsummed = [kernel_takes_unsummed(AF_INET, "127.0.0.1"), kernel_takes_unsummed(AF_INET6, "::1")]
+    kernel_unsummed = [
+        kernel_takes_unsummed(AF_INET, "127.0.0.1"),
+        kernel_takes_unsummed(AF_INET6, "::1"),
+    ]
 refused = "ECONNREFUSED"
 rows = [
-    ("UDP's data can go up to 65536 bytes", "RFC 791 section 3.1: 65507", sent[65_536], kernel_sent[65_536]),
+    (
+        "UDP's data can go up to 65536 bytes",
+        "RFC 791 section 3.1: 65507",
+        sent[65_536],
+        kernel_sent[65_536],
+    ),
     ("65507 bytes can be sent", "RFC 768; RFC 791 section 3.1", sent[65_507], kernel_sent[65_507]),
     ("The checksum is optional, over IPv4", "RFC 768", unsummed[0], kernel_unsummed[0]),
-    ("The checksum is optional, over IPv6", "RFC 8200 section 8.1: no", unsummed[1], kernel_unsummed[1]),
+    (
+        "The checksum is optional, over IPv6",
+        "RFC 8200 section 8.1: no",
+        unsummed[1],
+        kernel_unsummed[1],
+    ),
     (
         "No connections, so no ECONNREFUSED",
         "RFC 1122 section 4.1.3.3: errors are passed on",
         refused not in str(connected),
         refused not in str(kernel_said),
     ),
-    ("A send that succeeds has arrived", "RFC 768: delivery is not guaranteed", len(arrived) == 2, overflowed == 0),
+    (
+        "A send that succeeds has arrived",
+        "RFC 768: delivery is not guaranteed",
+        len(arrived) == 2,
+        overflowed == 0,
+    ),
     (
         "The port alone says which socket",
         "not in an RFC",
@@ -1106,7 +1270,15 @@ rows = [
         "ESTAB" not in listed,
     ),
 ]
-claims(rows, columns=("What is often told", "RFC", "netlib", "This kernel" if live else "A kernel, recorded"))
+claims(
+    rows,
+    columns=(
+        "What is often told",
+        "RFC",
+        "netlib",
+        "This kernel" if live else "A kernel, recorded",
+    ),
+)
 
 # %% [markdown]
 # ## Your stack so far
@@ -1177,7 +1349,9 @@ print("answers:", sim.run(two_requests()))
 display(sim.drawing("Your stack, and what its cables carried"))
 display(table(calls.items(), ["yours", "called"], "What your code was asked"))
 SequenceDiagram.from_crossings(
-    everything, hosts=["bystander", "client", "s1", "r", "server"], title="Two requests through your stack"
+    everything,
+    hosts=["bystander", "client", "s1", "r", "server"],
+    title="Two requests through your stack",
 )
 
 # %% [markdown]
@@ -1201,7 +1375,7 @@ UdpTable().lookup(bytes(4), 1, bytes(4), 1)  # waits here until 9.2 is solved
 
 
 def carried(switch, sockets, words: str) -> str:
-    """What the client's program prints, with `switch` carrying frames between these sockets while it runs."""
+    """What the client's program prints, while `switch` carries frames between these sockets."""
     with lab["client"].popen(f"{PROGRAM} {words}") as program:
         while program.poll() is None:
             for ready in select(sockets, [], [], 0.01)[0]:
@@ -1214,7 +1388,10 @@ def carried(switch, sockets, words: str) -> str:
 
 if live:
     parts = Parts(neighbours=ArpTable, routes=Trie, udp_table=UdpTable)
-    router, server = Host("router", Random(9), parts, forwarding=True), Host("server", Random(10), parts)
+    router, server = (
+        Host("router", Random(9), parts, forwarding=True),
+        Host("server", Random(10), parts),
+    )
     server.attach("10.9.2.1/24", MACAddress("02:00:00:00:aa:21"))
     server.add_route("0.0.0.0/0", via="10.9.2.254")
     with ExitStack() as stack:
@@ -1230,12 +1407,19 @@ if live:
         running.spawn(capitals(server, Counter()))
         lab["client"].run("ip neigh flush dev eth1", check=True)
         switch = LearningSwitch("sw", 2)
-        said = [carried(switch, ends, f"ask {HERE} 7007 0001hello-{word}") for word in ("kernel", "again")]
+        said = [
+            carried(switch, ends, f"ask {HERE} 7007 0001hello-{word}")
+            for word in ("kernel", "again")
+        ]
         closed = carried(switch, ends, f"knock {HERE} 7999 connected 2").splitlines()
         neighbour = lab["client"].run("ip neigh show 10.9.1.254").stdout.split()
     print("the client's program was answered:", ", ".join(said))
     print("and at a closed port it met:", closed[1])
-    print("the client's kernel has your router's MAC address" if "02:00:00:00:aa:11" in neighbour else neighbour)
+    print(
+        "the client's kernel has your router's MAC address"
+        if "02:00:00:00:aa:11" in neighbour
+        else neighbour
+    )
     print(
         "your switch knows both"
         if set(switch.known(monotonic()).values()) == {0, 1}
@@ -1243,7 +1427,8 @@ if live:
     )
 else:
     recorded(
-        "the client's program was answered: 0001HELLO-KERNEL, 0001HELLO-AGAIN\nand at a closed port it met: send 2: ECONNREFUSED\n"
+        "the client's program was answered: 0001HELLO-KERNEL, 0001HELLO-AGAIN\n"
+        "and at a closed port it met: send 2: ECONNREFUSED\n"
         "the client's kernel has the router's MAC address\nthe switch knows both"
     )
 
