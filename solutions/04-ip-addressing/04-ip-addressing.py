@@ -136,7 +136,7 @@ table(rows, ["text", *readers], "One text, three readers")
 #
 # What an address is: exactly four numbers from 0 to 255, with dots between them. Each is written with the digits 0 to 9 and nothing else, without a zero in front (0 itself is fine). A prefix length is
 # a number from 0 to 32, written in the same way. A mask is written like an address, and its ones stand together at the left: 255.255.240.0 is one, 0.0.0.0 and 255.255.255.255 are, too; 255.0.255.0 has a **hole**, and 0.0.0.255 is turned round.
-# Both are refused. (RFC 950 once allowed holes. Nobody used them, and CIDR has no way to write them.)
+# Both are refused. (RFC 950 once allowed holes. CIDR has no way to write them, and no use for them.)
 #
 # | text | result |
 # |---|---|
@@ -274,7 +274,7 @@ check("4.2", subnet)
 # %% [markdown]
 # ## Predict: what is said of a /24
 #
-# A slide that many have learned from says: "/24: **2²⁴ networks, and each network has 2⁸ (255) hosts**". And of private addresses: "192.168.x.x and 10.0.0.x". And that no host's address ends with 255, and that a /31 is no use. **What of this holds?** Decide, then run.
+# A slide that many have learned from says: "/24: **2²⁴ networks, and each network has 2⁸ (255) hosts**". And of private addresses: "192.168.x.x and 10.0.0.x". Others will tell you that no host's address ends with 255, and that a /31 is of no use. **What of this holds?** Decide, then run.
 
 # %% needs="4.2"
 office, pair, store = subnet("10.4.0.10", 24), subnet("10.4.16.0", 31), subnet("10.4.8.10", 22)
@@ -283,7 +283,7 @@ ten = IPv4Network("10.0.0.0/8")
 table(
     [
         ("255 hosts in a /24", f"{office['count']} hosts: {office['first']} to {office['last']}", "RFC 1122 3.2.1.3"),
-        ("2²⁴ networks of /24", f"{spaced(2**24 - not_for_hosts)} at most: 0, 127 and 224 to 255 are out", "RFC 6890, RFC 5771"),
+        ("2²⁴ networks of /24", f"{spaced(2**24 - not_for_hosts)} at most: 0, 127 and 224 to 255 are out", "RFC 6890"),
         ("a /31 is useless", f"{pair['count']} hosts: {pair['first']} and {pair['last']}", "RFC 3021"),
         ("hosts never end with 255", f"10.4.8.255 lies between {store['first']} and {store['last']}", "RFC 4632 3.1"),
         ("10.0.0.x is private", f"all of {ten}: {spaced(ten.size)} addresses. And 172.16.0.0/12", "RFC 1918 3"),
@@ -304,10 +304,6 @@ table(
 # - it is not: the frame is addressed to the MAC address of the **gateway**, a router that is a neighbour, and that knows more of the world. Configuring "the gateway" means adding a **default route** by way of it.
 #
 # h1 decides that alone. It compares its own address, its mask and the destination; nobody is asked. The IP address that gets the frame on this link is called the **next hop**. Here is an office network; the wiki is in another network behind r1:
-#
-#     h1 10.4.0.10/24 --.
-#                        s1 -- 10.4.0.1/24 r1 172.17.3.1/24 -- 172.17.3.9/24 wiki
-#     h2 10.4.0.20/24 --'
 
 
 # %%
@@ -324,6 +320,13 @@ def office_network(prefix: int = 24, parts: Parts | None = None) -> Simulation:
     )
 
 
+office_network().drawing("The office, and the wiki")
+
+# %% [markdown]
+# Now h1 pings its neighbour h2, and then the wiki. To whom does it address its frames?
+
+
+# %%
 def pinged(sim: Simulation, destination: str):
     """h1 pings once; returns the result, and the frames that crossed any cable."""
     capture = sim.capture()
@@ -365,7 +368,7 @@ SequenceDiagram.from_crossings(
 #
 # - `destination` is a sound address. In this exercise it is never multicast.
 # - `interfaces` has at least one entry: from the interface's name to its address with prefix length, such as `{"eth1": "10.4.0.10/24", "eth2": "10.4.8.10/22"}`. No two have the same address.
-# - `gateway` is the address of the default gateway, or `None`.
+# - `gateway` is the address of the default gateway, or `None`. It is never one of the host's own.
 # - Return `(name of the interface, next hop)` as a tuple of two texts, or `None` where there is no way.
 #
 # The rules, the first that applies from top to bottom:
@@ -457,7 +460,7 @@ for destination in ("10.4.0.20", "172.17.3.9"):
 # %% [markdown]
 # ## Predict: a wrong mask
 #
-# A mask is typed in once and then forgotten. Suppose that it is wrong. It can be too **short** (/5 for /24: h1 takes half the world for neighbours) or too **long** (/28 for /24: h1 takes h2 for a stranger).
+# A mask is typed in once and then forgotten. Suppose that it is wrong. It can be too **short** (/5 for /24: h1 takes everybody from 8.0.0.0 to 15.255.255.255 for a neighbour) or too **long** (/28 for /24: h1 takes h2 for a stranger).
 # **Predict** for both: h1 pings h2 (10.4.0.20), the wiki (172.17.3.9) and 8.8.8.8, which stands for the rest of the world and is nobody here. What happens, and who says so?
 
 # %%
@@ -483,7 +486,7 @@ table(rows, ["h1's mask", "pings", "asks for the MAC address of", "and then"], "
 # - **Too short** (/5): for 8.8.8.8 h1 asks its own link. Nobody answers, and h1 tells *itself* that the host is unreachable. Nothing has left the building. The wiki still works, since 172.17.3.9 lies outside 8.0.0.0/5 (8.0.0.0 to 15.255.255.255). So a mask that is too short breaks *some* destinations: those that it
 #   wrongly covers. It also breaks them when *they* begin: their packets arrive, and h1's answers don't leave.
 # - **Too long** (/28): it works. Only h1 hands packets for h2 to r1, and r1 brings them back to the same link, with a TTL of one less. r1 notices, and says so: an ICMP **redirect**, "h2 is right there" (RFC 792; RFC 1812 section 5.2.7.2).
-#   Nobody looks at redirects, so such a mask may stay wrong for years, and all traffic between neighbours takes a detour through the gateway.
+#   Hardly anybody looks at redirects, so such a mask may stay wrong for years, while h1's packets to its neighbours take a detour through the gateway.
 
 # %%
 SequenceDiagram.from_crossings(
@@ -767,8 +770,8 @@ table(
         ("broadcast address", "all host bits 1", "none; multicast groups instead (RFC 4291 2)"),
         ("this host", "127.0.0.0/8", f"one: {IPv6Address.LOOPBACK}"),
         ("private", "RFC 1918", "unique local, fc00::/7 (RFC 4193)"),
-        ("the gateway", "configured, or by DHCP: 10.4.0.1", "announced by the router: a link-local address, fe80::... (RFC 4861)"),
-        ("who is a neighbour", "who is in my network", "who is in a prefix that a router has announced as on-link (RFC 5942)"),
+        ("the gateway", "configured, or by DHCP: 10.4.0.1", "announced by the router: fe80::... (RFC 4861)"),
+        ("who is a neighbour", "who is in my network", "who is in a prefix announced as on-link (RFC 5942)"),
     ],
     ["", "IPv4", "IPv6"],
     "What changes",
@@ -1145,7 +1148,7 @@ if lab:
 #
 # ## Where it goes next
 #
-# In chapter 5 you look into the packet that these addresses stand in. Chapter 7 asks for the next hop's MAC address. In chapter 8 your rule 3 grows into a router's table of a million networks. `mine("4.3")` fetches your `next_hop` then.
+# In chapter 5 you look into the packet that these addresses stand in. Chapter 7 asks for the next hop's MAC address. In chapter 8 your rule 3 grows into a router's table of a million networks. Your functions go along: in any later notebook, `mine("4.3")` fetches your `next_hop`.
 #
 # Worth reading, and short:
 #
