@@ -13,7 +13,7 @@
 # - build a request that survives losses, and say what that costs, in datagrams, in time, and in what it still does not do.
 #
 # It takes 60 to 90 minutes. You need chapter 5 (the checksum) and chapter 6 (ICMP errors). At the end, your switch, your ARP table, your trie and your
-# socket table run together.
+# socket table run together; where you have not written one, netlib's stands in.
 
 # %%
 from collections import Counter
@@ -64,7 +64,7 @@ typed = bytes.fromhex("9c40 0007 000a 0000 6869")
 show(typed, like=UDPDatagram)
 
 # %% [markdown]
-# That is all. The header as RFCs draw it, 32 bits to a row:
+# That is all, over IPv4 and over IPv6 alike. The header as RFCs draw it, 32 bits to a row:
 
 # %%
 header_picture(UDPDatagram)
@@ -146,7 +146,7 @@ for words, datagram in [
 # | destination address | 4 bytes | 16 bytes |
 # | then | `00`, `11` (the protocol: 17), length in 2 bytes | length in 4 bytes, `00 00 00`, `11` |
 #
-# The length is the datagram's, its 8 bytes of header included. So a datagram that was delivered to a wrong host does not check out there, although each of its
+# The length is the datagram's, its 8 bytes of header included. So the checksum is `internet_checksum` over pseudo header, UDP header with 0 in the checksum's place, and data, one behind the other. A datagram that was delivered to a wrong host does not check out there, although each of its
 # own bytes is right. (It also means that a NAT, which changes addresses, has to change this checksum deep inside the packet. Chapter 15.)
 #
 # And there are two rules about zero:
@@ -807,7 +807,7 @@ rows = [
 display(
     table(
         rows,
-        ["waits", "datagrams sent", "lost at the router", "answered", "until"],
+        ["waits", "datagrams sent", "lost at the router", "answered", "done after"],
         "40 clients at once",
     )
 )
@@ -815,7 +815,7 @@ bars([(how, sent) for how, (sent, *_) in rushes.items()], "datagrams", "Sent for
 
 # %% [markdown]
 # With a fixed wait half of the clients get nothing, *because* they tried so hard: their copies fill the queue, and leave no room for those of others. That is **congestion collapse**, in small. Doubling the wait lets the
-# load sink until the path can carry it. This is why RFC 8085 (section 3.1) says that who uses UDP must do **congestion control** himself: the network won't, and UDP doesn't.
+# load sink until the path can carry it. This is why RFC 8085 (section 3.1) asks every application on UDP for **congestion control** of its own: the network won't do it, and UDP doesn't.
 #
 # ### The bill
 #
@@ -888,7 +888,7 @@ check("9.5", parse_udp)
 # %% [markdown]
 # ## Live: the Linux kernel
 #
-# Now the same on a lab. A client on a switch, a router, a cable of 10 ms, and a server with two addresses, 10.9.2.1 and 10.9.2.11. Four programs of the server have bound port 7100, in different ways.
+# Now the same on a lab. A client on a switch, a router, a cable of 10 ms, and a server with two addresses, 10.9.2.1 and 10.9.2.11. On the server's port 7100 are four sockets, bound in different ways.
 #
 # Where the lab can't run, its recording plays: what needs your packets or your sockets says so in one line then, and tells what was seen on 23 November 2026 with Linux 6.18.
 
@@ -1061,7 +1061,7 @@ if not reports:
 # %% [markdown]
 # Three datagrams of the plain socket were refused, and only two of the connected one: its second `send` raised the error and sent nothing. The kernel does as netlib did.
 #
-# ### Nothing was lost, and 50 are gone
+# ### Nothing was lost, and most are gone
 #
 # Port 7200 belongs to a program that is busy and does not read; its socket buffer holds a few datagrams. The client sends 60. **Predict:** how many of the client's calls fail? Does ICMP come back?
 
@@ -1483,7 +1483,7 @@ if lab:
 #
 # ## Where it goes next
 #
-# Chapter 10 opens the connection that UDP does not have: TCP's handshake, sequence numbers and acknowledgments, which turn the lower rows of the bill into the upper ones. Your `UdpTable` and your datagrams come back under DNS (chapter 18).
+# Chapter 10 opens the connection that UDP does not have: TCP's handshake, sequence numbers and acknowledgments, which pay for the upper rows of the bill. Your `UdpTable` and your datagrams come back under DNS (chapter 18).
 #
 # Worth reading, and short:
 #
