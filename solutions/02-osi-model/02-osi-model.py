@@ -114,8 +114,9 @@ show(packet, payload=16, title="One POST, as it leaves the card")
 # Move the mouse over the bytes, or go through the rows with the Tab key. And here is whose they are:
 
 # %%
-wrapped = [("ethernet", 14), ("ip", 20), ("tcp", 20), ("tls", 5), ("sealed", 100)]
-nesting(wrapped, "Whose bytes they are")
+wrapped = {"ethernet": ethernet.header_length, "ip": ip.header_length, "tcp": tcp.header_length}
+wrapped |= {"tls": len(record_header), "sealed": len(record) - len(record_header)}
+nesting(wrapped.items(), "Whose bytes they are")
 
 # %% [markdown]
 # The names of these units differ, and people who mix them up talk past each other:
@@ -154,9 +155,9 @@ nesting(wrapped, "Whose bytes they are")
 # packet was lost. A router does not know what a request is. RFC 3439 (section 3) goes as far as to call layering harmful.
 #
 # **Where is TLS?** Above TCP and below HTTP, and in no layer of OSI: it encrypts (presentation, said OSI), it has sessions
-# (session, said OSI), and what runs over it takes it for a transport. Slides that put "TLS" or "the TCP connection" into
-# layer 5 are wrong about the second, and need not be argued with about the first. You will see below why a connection is
-# TCP's own: the frame that opens one carries nothing at all above TCP.
+# (session, said OSI), and what runs over it takes it for a transport. It is often told that "layer 5 is where the connection is made,
+# and TLS". About TLS there is little to argue. About the connection there is: it is TCP's own, layer 4, and you will see
+# below that the frame that opens one carries nothing at all above TCP.
 #
 # ## What it costs: bytes
 #
