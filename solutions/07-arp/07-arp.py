@@ -34,9 +34,9 @@ from netlib.apps.ping import ping
 from netlib.exercises.arp import claim_log, drive, link_trace, marks, traces
 from netlib.grading import NotImplementedYet, check
 from netlib.internet.icmp import RateLimit
-from netlib.link.neighbours import Neighbours
 from netlib.link.suspicion import score
 from netlib.view import SequenceDiagram, claims, show, table
+from netlib.view.matching import describe
 from netlib.view.states import state_line
 from netlib.wire.arp import REPLY, REQUEST
 from netlib.worlds.task import now, sleep
@@ -101,10 +101,21 @@ def put_on_the_cable(sim, name: str, frame: bytes) -> None:
     host.outbox.append((host.interfaces[0], frame))
 
 
+def short(packet) -> str:
+    """A few words for an arrow; MAC addresses by their last byte."""
+    if ARPPacket not in packet:
+        return describe(packet)
+    arp = packet[ARPPacket]
+    asks = f"who has {arp.target_ip}?" + " (probe)" * (arp.sender_ip == IPv4Address.ANY)
+    if arp.sender_ip == arp.target_ip:
+        asks = f"{arp.sender_ip} is mine!"
+    return asks if arp.operation == REQUEST else f"{arp.sender_ip} is at ..:{str(arp.sender_mac)[-2:]}"
+
+
 sim, capture = network()
 put_on_the_cable(sim, "h1", question)
 sim.run(until=0.1)
-SequenceDiagram.from_crossings(capture, hosts=COLUMNS, title="A question to everyone, an answer to one")
+SequenceDiagram.from_crossings(capture, hosts=COLUMNS, label=short, title="A question to everyone, an answer to one")
 
 # %% [markdown]
 # The question goes to everyone, because nobody knows yet whom to ask. The answer goes to h1 alone: the question had h1's MAC address in it. mallory's card took the question up, saw another's IP address in it, and kept silent.
@@ -163,9 +174,9 @@ print("r1's  :", reply[ARPPacket].build().hex(" "))
 # %%
 def ladder(sim, capture, title: str, name: str = "h1", **options) -> SequenceDiagram:
     """What passed the switch, with what changed in the neighbour table of one machine."""
-    diagram = SequenceDiagram.from_crossings(capture, hosts=COLUMNS, title=title, **options)
+    diagram = SequenceDiagram.from_crossings(capture, hosts=COLUMNS, label=short, title=title, **options)
     for change in sim[name].interfaces[0].neighbours.changes:
-        diagram.note(name, change.time, f"{change.address}: {change.after}")
+        diagram.note(name, change.time, change.after)
     return diagram
 
 
@@ -177,7 +188,7 @@ def neighbour_table(sim, *names: str):
 
 sim, capture = network()
 print(sim.run(ping(sim["h1"], "10.7.1.1", count=1)))
-display(ladder(sim, capture, "The first ping"))
+display(ladder(sim, capture, "The first ping, and h1's entry for 10.7.1.1"))
 neighbour_table(sim, "h1", "r1", "mallory")
 
 # %% [markdown]
@@ -218,7 +229,7 @@ sim, capture = network()
 result = sim.run(ping(sim["h1"], "10.7.1.99", count=1, timeout=5))
 print(result)
 print(f"after {result.answers[0].rtt:.2f} s, and the ping itself was never on the cable")
-ladder(sim, capture, "Nobody has 10.7.1.99")
+ladder(sim, capture, "Nobody has 10.7.1.99, and h1's entry for it")
 
 # %% [markdown]
 # Three questions, a second apart, and one more second for the last: then the entry is **FAILED**, and the packet that waited comes back as "host unreachable", from h1 itself. RFC 1122 (section 2.3.2.1) asks for at most one question a second for each address, or else a busy server would flood its link with
@@ -294,7 +305,7 @@ state_line(
 # | `send(packet: bytes, next_hop: IPv4Address, now: float)` | an IP packet is to go to this neighbour |
 # | `receive(packet: ARPPacket, now: float)` | an ARP packet has come in |
 # | `tick(now: float)` | do what is due. The host calls it at the time that `deadline` named, before anything else that happens then |
-# | `deadline() -> float \| None` | when the next timer ends, or `None` if none runs |
+# | `deadline()` | returns the time at which the next timer ends, or `None` if none runs |
 # | `rows() -> list[dict[str, str]]` | each entry as `{"address": "10.7.1.1", "mac": "02:00:00:00:00:02", "state": "REACHABLE"}`, in any order; `"mac"` is `""` where it is not known |
 #
 # Times are in seconds. The rules:
@@ -309,7 +320,7 @@ state_line(
 #    nothing and is not answered: see exercise 7.3. Whenever an entry becomes STALE by rule 4 or 5 and packets wait for it, they go at once, which makes it DELAY, by rule 1.
 # 6. **Time.** REACHABLE becomes STALE after its 30 s. STALE has no timer. DELAY becomes PROBE after its 5 s: a question to the known MAC address, alone, at once, 1 s and 2 s later. An answer to us ends it by rule 3. One second after the third question the entry is FAILED and has no MAC address any more.
 #
-# In a question put `sender_mac`, `sender_ip`, `target_ip`; `target_mac` may be anything. You can make packets with `ARPPacket(operation=REQUEST, sender_mac=..., sender_ip=..., target_ip=...)`; `MACAddress.BROADCAST` is everyone.
+# An `ARPPacket` has `operation` (`REQUEST` is 1, `REPLY` is 2), `sender_mac`, `sender_ip`, `target_mac` and `target_ip`. In a question of yours `target_mac` may be anything. Make packets with `ARPPacket(operation=REQUEST, sender_mac=..., sender_ip=..., target_ip=...)`; `MACAddress.BROADCAST` is everyone.
 #
 # **In two stages, if you like.** Rules 1 to 3, the answer in rule 4, and the failure in rule 2 are worth 4 points by themselves. STALE, DELAY and PROBE (the rest of 4, 5 and 6) bring the other 3. The check tells which of the two is missing something.
 #
@@ -318,7 +329,8 @@ state_line(
 #     t.deadline()                                      # 1.0: the second question
 #     t.receive(the_answer, 0.25)                       # t.resolved: [(02:00:00:00:00:02, b"hello")]
 #     t.deadline()                                      # 30.25
-#     t.tick(30.25); t.rows()                           # [{"address": "10.7.1.1", "mac": "02:...:02", "state": "STALE"}]
+#     t.tick(30.25)
+#     t.rows()                                          # [{"address": "10.7.1.1", "mac": "02:...", "state": "STALE"}]
 #
 # RFC 826, "Packet Reception"; RFC 1122 section 2.3.2; RFC 4861 section 7.3.3. Worth 7 points.
 
@@ -542,7 +554,7 @@ table(outages.items(), ["announced", "without an answer"], "What the client noti
 # |---|---|
 # | `start(now: float)` | begin; is called once, first |
 # | `receive(packet: ARPPacket, now: float)` | an ARP packet was heard, of whatever kind |
-# | `tick(now: float)`, `deadline() -> float \| None` | as in 7.2 |
+# | `tick(now: float)`, `deadline()` | as in 7.2 |
 #
 # 1. **PROBING.** The first probe goes out `waits[0]` after the start, the second `waits[1]` after the first, the third `waits[2]` after the second. A probe is a request: `sender_mac` ours, `sender_ip` 0.0.0.0, `target_mac` zeros, `target_ip` the address.
 # 2. 2 s after the third probe the address is ours. **ANNOUNCING**: announce it at once, and 2 s later again. With the second announcement the state is **DEFENDING**, and no timer runs any more. An announcement is a request with the address as `sender_ip` *and* as `target_ip`, and `target_mac` zeros.
@@ -625,7 +637,14 @@ class AddressClaim:
 check("7.3", AddressClaim)
 
 # %% [markdown]
-# Put together: a table that uses its address only when the claim has succeeded. Two machines are switched on within a tenth of a second, and want the same address. Both run *your* code.
+# To play with it: `claim_log` drives your claim to 10.7.1.77, and prints what it says. Here somebody else announces the same address twice, five seconds apart.
+
+# %% needs="7.3"
+rival = "announcement of 10.7.1.77 by 02:00:00:00:00:0a"
+claim_log(AddressClaim, [("start", 0.0), ("until", 8.0), ("receive", rival, 20.0), ("receive", rival, 25.0)])
+
+# %% [markdown]
+# Put together: a table that uses its address only when the claim has succeeded. Two machines are switched on at the same moment, and want the same address. Both run *your* code.
 
 
 # %% needs="7.2 7.3"
@@ -636,7 +655,6 @@ class CarefulTable(ArpTable):
 
     def __init__(self, address, mac):
         super().__init__(address, mac)
-        self.ours = mac
         waits = tuple(round(self.draw.uniform(low, low + 1), 2) for low in (0, 1, 1))
         self.claim = AddressClaim(address, mac, waits)
         self.claim.start(0.0)
@@ -668,10 +686,9 @@ rivals = [sim.host(name, Parts(neighbours=CarefulTable)) for name in ("one", "tw
 cables = [sim.link((rival, "10.7.1.77/24"), switch) for rival in rivals]
 capture = sim.capture(*cables)
 sim.run(until=12.0)
-diagram = SequenceDiagram.from_crossings(
-    capture, hosts=["one", "sw", "two"], title="Two that want 10.7.1.77", scale="order"
+display(
+    SequenceDiagram.from_crossings(capture, hosts=["one", "sw", "two"], label=short, title="Two that want 10.7.1.77")
 )
-display(diagram)
 for rival in rivals:
     print(f"{rival.name}: {rival.interfaces[0].neighbours.claim.state}")
 
@@ -713,9 +730,10 @@ sim.run(until=8.01)
 behind_r1 = sim.capture(sim.between("r1", "h2"))
 print(sim.run(ping(sim["h1"], "10.7.2.2", count=1)))
 print("TTL at h2:", behind_r1.packets[0][1][IPv4Packet].ttl, "(r1 alone would have left 63)")
-display(SequenceDiagram.from_crossings(capture.crossings[before:], hosts=COLUMNS, title="One lie, and then a ping"))
-display(neighbour_table(sim, "h1"))
 print(sim["sw"])
+lied = capture.crossings[before:]
+display(SequenceDiagram.from_crossings(lied, hosts=COLUMNS, label=short, title="One lie, and then a ping"))
+neighbour_table(sim, "h1")
 
 # %% [markdown]
 # The ping works. That is the trouble: nobody notices. h1's packets go to mallory, which reads them, and passes them on to r1. (The answers come straight from r1. To get those too, mallory lies to r1 about h1.) The **switch** does not help: it sends each frame where its destination
@@ -928,15 +946,35 @@ if lab:
     kernel["asks before use"] = asked_at.count("ff:ff:ff:ff:ff:ff") > 1
     later = [(there[-1][0] + 0.5 + time, state) for time, state in gone]
     display(state_line(there + later, lanes=LANES, until=later[-1][0] + 0.5, title="h1's kernel: its entry for r1"))
+    fold("What neigh.py printed", "\n".join(f"{time:6.3f} s  {state}" for time, state in there + later))
+    kernel_saw = [state for _, state in there + gone]
 else:
     kernel["asks before use"] = False
+    kernel_saw = ["REACHABLE", "STALE", "DELAY", "REACHABLE", "STALE", "DELAY", "PROBE", "FAILED"]
     recorded(
         "r1 is there: REACHABLE > STALE > DELAY > REACHABLE > STALE; its cable is pulled: DELAY > PROBE > FAILED.\nh1 asked everyone, then r1 alone"
     )
 
 # %% [markdown]
-# (INCOMPLETE, and the first PROBE, are over in a fraction of a millisecond: r1 answers at once. So `ip neigh` hardly ever shows them.)
-#
+# INCOMPLETE, and the first PROBE, are over in a fraction of a millisecond: r1 answers at once. So `ip neigh` hardly ever shows them. In the simulation above, with cables a hundred times as long, they could be seen. But for that, did your table go through the same states?
+
+# %% live needs="7.2"
+ArpTable(IPv4Address("10.7.1.50"), MACAddress("02:00:00:00:aa:50")).rows()  # waits here until 7.2 is solved
+
+
+def lasting(states: list[str]) -> list[str]:
+    """Without what is over at once: (none), INCOMPLETE, and a PROBE that is answered."""
+    pairs = zip(states, [*states[1:], ""], strict=True)
+    return [now for now, then in pairs if now not in ("(none)", "INCOMPLETE") and (now, then) != ("PROBE", "REACHABLE")]
+
+
+print("the kernel:", " > ".join(lasting(kernel_saw)))
+print("your table:", " > ".join(lasting([state for _, state in yours])))
+print(
+    "The same states, in the same order." if lasting(kernel_saw) == lasting([s for _, s in yours]) else "They differ!"
+)
+
+# %% [markdown]
 # ### Your answer, to a kernel's question
 #
 # Nobody in the lab has 10.7.1.99. Below, a socket in mallory's namespace hears whole frames, and *your* `arp_reply` answers for 10.7.1.99 with a MAC address that no card has. h1's kernel then pings it. There will be no answer to the ping: but what does `ip neigh` say?
@@ -1043,25 +1081,23 @@ else:
 # %% [markdown]
 # ### Poisoning, in the lab
 #
-# On mallory there is a small script, `arp.py`, that sends a forged answer. It speaks of the lab's addresses only. mallory forwards, and keeps quiet about it. Linux leaves an entry alone for one second after it has changed (`locktime`), unless the news is an announcement; so the lie is repeated until h1 believes it.
+# On mallory there is a small script, `arp.py`, that sends a forged answer. It speaks of the lab's addresses only. mallory forwards, and keeps quiet about it. Linux leaves an entry alone for one second after it has changed (`locktime`), unless the news is an announcement; so mallory repeats the lie for somewhat longer.
 #
 # **Predict:** what will h1's `ip neigh` say, what will its ping say, and with which TTL does the ping arrive at h2?
 
 
 # %% live
-def forge() -> None:
-    """In the lab: mallory tells h1 that the gateway is at mallory's MAC address."""
-    lab["mallory"].run(["/usr/bin/python3", "/srv/lab/arp.py", "claim", "10.7.1.1", "10.7.1.2", mac_of("h1")])
+def forge(*times: str) -> None:
+    """In the lab: mallory tells h1 that the gateway is at mallory's MAC address, once or so many times."""
+    lab["mallory"].run(["/usr/bin/python3", "/srv/lab/arp.py", "claim", "10.7.1.1", "10.7.1.2", mac_of("h1"), *times])
 
 
 if lab:
     ping_from("h1", "10.7.2.2")
     names = {mac_of(name): name for name in ("h1", "r1", "mallory")}
     before = entry_of("h1", "10.7.1.1")[0]
-    after, end = before, monotonic() + 10
-    while names.get(after) != "mallory" and monotonic() < end:
-        forge()
-        after = entry_of("h1", "10.7.1.1")[0]
+    forge("5")
+    after = lab["h1"].run(["ip", "neigh", "show", "to", "10.7.1.1", "dev", "eth1"]).stdout.split()[2]
     print("h1's gateway was at", names.get(before, before), "and is at", names.get(after, after), "now")
     with lab.capture("mallory:eth1") as at_mallory, lab.capture("h2:eth1") as at_h2:
         said = ping_from("h1", "10.7.2.2")
@@ -1079,6 +1115,17 @@ if lab:
         if "permanent" not in line
     }
     print("the switch:", ", ".join(f"{name} is at port {ports.get(mac, '?')}" for mac, name in names.items()))
+    diagram = SequenceDiagram(["h1", "mallory", "r1", "h2"], title="h1's ping, as mallory and h2 saw it", scale="order")
+    for time, p in at_mallory.packets:
+        if IPv4Packet in p:
+            ends = [names[str(end)] for end in (p[EthernetFrame].source, p[EthernetFrame].destination)]
+            diagram.message(*ends, describe(p), sent=time, received=time)
+    for time, p in at_h2.packets:
+        if IPv4Packet in p:
+            ends = ("r1", "h2") if str(p[IPv4Packet].source) == "10.7.1.2" else ("h2", "r1")
+            diagram.message(*ends, describe(p), sent=time, received=time)
+    display(diagram)
+    fold("What h1's ping printed", said)
     kernel["believes what nobody asked for"] = names.get(after) == "mallory"
     kernel["a switch stops it"] = len(through) == 0
 else:
@@ -1088,9 +1135,28 @@ else:
     )
 
 # %% [markdown]
+# (What r1 then sent to h1 is not in the picture: it went there directly, and nobody listened on that cable.)
+#
+# **A fixed entry** holds against it. h1 gets one by hand; then come three lies.
+
+# %% live
+if lab:
+    r1 = mac_of("r1")
+    lab["h1"].run(["ip", "neigh", "replace", "10.7.1.1", "lladdr", r1, "dev", "eth1", "nud", "permanent"])
+    for _ in range(3):
+        forge()
+    words = lab["h1"].run("ip neigh show nud permanent dev eth1").stdout.split()
+    print(f"h1's gateway is at {names.get(words[2], words[2])}, {words[-1]}, after three lies")
+    lab["h1"].run(["ip", "neigh", "del", "10.7.1.1", "dev", "eth1"])
+else:
+    recorded("h1's gateway is at r1, PERMANENT, after three lies")
+
+# %% [markdown]
+# Now think of a thousand hosts, and of the day on which the router gets a new card.
+#
 # ### Your detector, on the kernel's packets
 #
-# The last cell's lie, heard at h1's cable: first h1 asks for its gateway, then three forged answers come, then it asks again. We know what is forged, since only mallory's card sends it; your detector does not look at that.
+# The lies once more, heard at h1's cable: first h1 asks for its gateway, then three forged answers come, then it asks again. We know what is forged, since only mallory's card sends it; your detector does not look at that.
 
 # %% live needs="7.4"
 PoisonDetector().hear(question, 0.0)  # waits here until 7.4 is solved

