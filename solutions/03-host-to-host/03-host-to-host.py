@@ -1032,6 +1032,12 @@ rows = [
         kernel_unicast_floods > 1,
     ),
     (
+        "A switch finds out by itself who is where",
+        "IEEE 802.1Q 8.7: from the source addresses of frames",
+        len(sim["s1"].switch.known(sim.now)) == 2,
+        None if not lab else len(kernel_table) == 3,
+    ),
+    (
         "A switch never sends a frame for one host to others",
         "IEEE 802.1Q 8.6: while it does not know where that host is, it does",
         again == 0,

@@ -46,7 +46,7 @@ def test_a_kernel_says_what_the_text_says() -> None:
     said = live_output(CHAPTER)
     assert [verdict for verdict in VERDICTS if verdict not in said] == []
     assert "Not live here" not in said
-    assert said.count("✗ does not hold") == 12
+    assert said.count("✗ does not hold") == 12 and said.count("✓ holds") == 2
 
 
 def test_without_a_lab_every_live_cell_says_so_and_tells_what_was_seen() -> None:
@@ -54,7 +54,7 @@ def test_without_a_lab_every_live_cell_says_so_and_tells_what_was_seen() -> None
     assert "The lab can't run here: namespaces are not allowed here. Lab.doctor() says more." in said
     assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 9
     assert "A kernel, recorded" in said and "They agree" not in said and "The lab is down" not in said
-    assert said.count("✗ does not hold") == 10 and said.count("not tried here") == 2
+    assert said.count("✗ does not hold") == 10 and said.count("not tried here") == 3 and said.count("✓ holds") == 1
 
 
 def test_a_recording_shows_what_needs_no_frames_of_yours() -> None:
@@ -62,7 +62,7 @@ def test_a_recording_shows_what_needs_no_frames_of_yours() -> None:
     assert "RECORDED on " in said and ": nothing runs here" in said
     assert [verdict for verdict in FROM_CAPTURES if verdict not in said] == []
     assert said.count("Not live here. Recorded on 23 November 2026 with Linux 6.18:") == 3
-    assert said.count("✗ does not hold") == 12
+    assert said.count("✗ does not hold") == 12 and said.count("✓ holds") == 2
 
 
 class Plain:
