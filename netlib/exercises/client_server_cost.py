@@ -75,9 +75,9 @@ def why(args: Any) -> str:
         "pipelined": f"{handshake} to connect, then 1 for all {calls} call{plural} together",
         "batched": f"{handshake} to connect, then 1 for all {calls} call{plural} together",
     }[design]
-    bytes_ = f"{calls} x {size} bytes of 8 bits, at {rate / 1e6:g} Mbit/s, take {8 * calls * size / rate:g} s"
-    waits = f"{trips} round trip{'' if trips == 1 else 's'} of {rtt:g} s"
-    return f"{waits} ({told}) take {trips * rtt:g} s; {bytes_}."
+    waits = f"{trips} round trip{'' if trips == 1 else 's'} of {rtt:g} s ({told}), so {trips * rtt:g} s"
+    bytes_ = f"{calls} x {size} bytes of 8 bits at {rate / 1e6:g} Mbit/s, so {8 * calls * size / rate:g} s"
+    return f"Waiting: {waits}. Bytes: {bytes_}."
 
 
 ROUND_TRIP_COST = Exercise(

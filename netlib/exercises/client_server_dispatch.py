@@ -16,6 +16,7 @@ from netlib.exercises.client_server_peers import (
 )
 from netlib.grading import Exercise, Mistake
 from netlib.grading.exercise import describe_type
+from netlib.grading.outcome import Raised
 
 MEANINGS = {
     PARSE_ERROR: "this is no JSON",
@@ -188,6 +189,12 @@ def like(wrong: Any) -> Any:
     return when
 
 
+def gets_through(args: Any, expected: Any, got: Any) -> bool:
+    reply = dispatch(*args)
+    quiet = reply is None or b'"error"' in reply  # something goes wrong in this case
+    return isinstance(got, Raised) and quiet and got.name not in ("NameError", "UnboundLocalError", "AttributeError")
+
+
 ids = st.one_of(st.integers(0, 99), st.sampled_from(["a", "ada:7", "7"]), st.none())
 values = st.one_of(st.integers(-9, 99), st.text(st.sampled_from("abxyz ä€"), max_size=5), st.none())
 calls = st.one_of(
@@ -267,6 +274,8 @@ DISPATCH = Exercise(
                 when=like(one_by_one)),
         Mistake("It looks as if an empty list is sent where nobody wants a reply: return None.",
                 when=like(empty_list)),
+        Mistake("It looks as if an exception gets through: neither what a method raises nor what can't be read may "
+                "stop the server.", when=gets_through),
     ],
     without=("netlib.exercises.client_server_peers", "netlib.apps.rpc", "netlib.apps.rpc_messages"),
     why=why,

@@ -593,7 +593,7 @@ for text in answers:
 #
 # ## When no answer comes
 #
-# A function call has two ends: it returns, or it raises. A remote call has a third: **nothing comes back.** RFC 5531 section 4 counts this first among the ways in which a remote call is not a local one, and it is the one that
+# A function call has two ends: it returns, or it raises. A remote call has a third: **nothing comes back.** RFC 5531 section 4 names it first among the ways in which a remote call is not a local one: the server or the network may fail. It is what
 # makes distributed systems hard.
 #
 # Here are three of them. In each, a client asks for a price, and gives up after 0.2 s (in the third it would not have had to). **Look at the pictures from the client's side only**, up to 0.15 s: which of the three could it tell apart?
@@ -646,7 +646,12 @@ for title, options, happens in (
 # - Return the reply as soon as it comes, as a `dict`. An error of the server's is a reply, too. If none comes in all, return a dict with
 #   `"error": {"code": -32001, "message": ...}`, in words of your own. Raise nothing.
 #
-# For example, with `timeout=1.0` and `tries=3` and a server that is dead, it sends at 0, 1 and 3 s, and returns after 7 s.
+# For example, with `timeout=1.0` and `tries=3` and a server that is dead, it sends at 0, 1 and 3 s, and returns after 7 s. And so you try yours without the check; it gives a dict with `"result": 5`:
+#
+#     sim, client, capture, server = world(one_way=0.025)
+#     me = client.socket(DATAGRAM)
+#     me.connect("10.0.0.2", 7000)
+#     sim.run(call(me, "me:1", "add", [2, 3]))
 #
 # RFC 5531 section 5; RFC 8085 section 3.1.3 for back-off over UDP. Worth 4 points.
 

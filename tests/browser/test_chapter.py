@@ -121,6 +121,16 @@ def test_outputs_have_no_accessibility_violation(page: Any) -> None:
     assert results.violations_count == 0, results.generate_report()
 
 
+def test_it_opens_on_the_first_chapter(browser: Any, address: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}/?token={TOKEN}")
+    page.wait_for_function("window.jupyterapp !== undefined", timeout=60_000)
+    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    shown = "window.jupyterapp.shell.currentWidget?.title.label"
+    page.wait_for_function(f"{shown} === '01-client-server.ipynb'", timeout=60_000)
+    page.close()
+
+
 def test_nothing_is_fetched_from_elsewhere(browser: Any, address: str) -> None:
     page = browser.new_page()
     asked: list[str] = []

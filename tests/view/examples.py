@@ -23,6 +23,7 @@ from netlib.view import (
 from netlib.view.datagrams import owners, pieces
 from netlib.view.html import View
 from netlib.view.nesting import nesting
+from netlib.view.stacked import stacked
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.arp import ARPPacket
 from netlib.wire.ethernet import EthernetFrame
@@ -104,6 +105,7 @@ def every_view() -> dict[str, View]:
         "bars": bars([("r1", 1.5), (HOSTILE, 3)], "ms", "Round trips"),
         "ruler": ruler(fragment(IPv4Packet(payload=bytes(3008)).build(), 1000), "Cut " + HOSTILE),
         "hops": hops({"h1 to " + HOSTILE: sent, "r1 to h2": decrement_ttl(sent)}, IPv4Packet, HOSTILE),
+        "stacked": stacked([("near", {"client": 4, HOSTILE: 1}), (HOSTILE, {"server": 20})], "ms", HOSTILE),
         "nesting": nesting([("ethernet", 14), (HOSTILE, 30), ("padding", 16)], HOSTILE),
         "table": table([("h1", HOSTILE)], ["seen at", "what"], HOSTILE),
         "network": network(
