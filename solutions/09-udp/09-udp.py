@@ -1220,65 +1220,42 @@ def netlib_takes_unsummed(packet) -> bool:
         return False
 
 
-sent = {size: "are sent" in said for size, said in largest.items()}
-kernel_sent = {size: kernel_sends(size) if live else size <= 65_507 for size in largest}
-unsummed = [netlib_takes_unsummed(packet) for packet in (IPv4Packet(), IPv6Packet(next_header=17))]
-kernel_unsummed = [True, False]
-if live:
-    kernel_unsummed = [
-        kernel_takes_unsummed(AF_INET, "127.0.0.1"),
-        kernel_takes_unsummed(AF_INET6, "::1"),
-    ]
-refused = "ECONNREFUSED"
-rows = [
-    (
-        "UDP's data can go up to 65536 bytes",
-        "RFC 791 section 3.1: 65507",
-        sent[65_536],
-        kernel_sent[65_536],
-    ),
-    ("65507 bytes can be sent", "RFC 768; RFC 791 section 3.1", sent[65_507], kernel_sent[65_507]),
-    ("The checksum is optional, over IPv4", "RFC 768", unsummed[0], kernel_unsummed[0]),
-    (
-        "The checksum is optional, over IPv6",
-        "RFC 8200 section 8.1: no",
-        unsummed[1],
-        kernel_unsummed[1],
-    ),
-    (
-        "No connections, so no ECONNREFUSED",
-        "RFC 1122 section 4.1.3.3: errors are passed on",
-        refused not in str(connected),
-        refused not in str(kernel_said),
-    ),
-    (
-        "A send that succeeds has arrived",
-        "RFC 768: delivery is not guaranteed",
-        len(arrived) == 2,
-        overflowed == 0,
-    ),
-    (
-        "The port alone says which socket",
-        "not in an RFC",
-        len({owner for _, owner in netlib_says}) == 1,
-        len(set(answers.values())) == 1,
-    ),
+told = [
+    ("UDP's data can go up to 65536 bytes", "RFC 791 section 3.1: 65507"),
+    ("65507 bytes can be sent", "RFC 768; RFC 791 section 3.1"),
+    ("The checksum is optional, over IPv4", "RFC 768"),
+    ("The checksum is optional, over IPv6", "RFC 8200 section 8.1: no"),
+    ("No connections, so no ECONNREFUSED", "RFC 1122 section 4.1.3.3: errors are passed on"),
+    ("A send that succeeds has arrived", "RFC 768: delivery is not guaranteed"),
+    ("The port alone says which socket", "not in an RFC"),
     (
         "UDP is stateless: no host knows a peer",
         "RFC 768 needs no state; sockets and NATs keep some",
-        "connected" not in dict(netlib_says).values(),
-        "ESTAB" not in listed,
     ),
 ]
-claims(
-    rows,
-    columns=(
-        "What is often told",
-        "RFC",
-        "netlib",
-        "This kernel" if live else "A kernel, recorded",
-    ),
-)
+in_netlib = [
+    largest[65_536] != "EMSGSIZE",
+    largest[65_507] != "EMSGSIZE",
+    netlib_takes_unsummed(IPv4Packet()),
+    netlib_takes_unsummed(IPv6Packet(next_header=17)),
+    "ECONNREFUSED" not in str(connected),
+    len(arrived) == 2,
+    len({owner for _, owner in netlib_says}) == 1,
+    "connected" not in dict(netlib_says).values(),
+]
+in_kernel = [
+    kernel_sends(65_536) if live else False,
+    kernel_sends(65_507) if live else True,
+    kernel_takes_unsummed(AF_INET, "127.0.0.1") if live else True,
+    kernel_takes_unsummed(AF_INET6, "::1") if live else False,
+    "ECONNREFUSED" not in str(kernel_said["connected"]),
+    overflowed == 0,
+    len(set(answers.values())) == 1,
+    "ESTAB" not in listed,
+]
+rows = [(*row, ours, theirs) for row, ours, theirs in zip(told, in_netlib, in_kernel, strict=True)]
+columns = ("What is often told", "RFC", "netlib", "This kernel" if live else "A kernel, recorded")
+claims(rows, columns=columns)
 
 # %% [markdown]
 # ## Your stack so far
@@ -1361,8 +1338,8 @@ SequenceDiagram.from_crossings(
 #
 # ### Between two kernels
 #
-# Now on the lab. The client's *kernel* and its program stay. The bridge in `sw` lets go of its two ports, and your switch carries the frames between them. In r's place stands a router with your trie and your ARP tables; in the server's place a host with your socket table, on
-# which a program answers on port 7007. Kernel, your switch, your router, 10 ms of cable, your host, and all the way back.
+# Now on the lab. The bridge in `sw` lets go of its two ports, and your switch carries the frames between them. In r's place stands a router with your trie and your ARP tables. On either side of the two are kernels: the client's and the server's.
+# Beside the server, a third machine joins its cable: a host with your socket table and your ARP table, 10.9.2.9. The client's program asks port 7007 of both; and then it knocks at a port of your host that nobody has bound.
 
 # %% live needs="9.2"
 from contextlib import ExitStack
@@ -1388,12 +1365,10 @@ def carried(switch, sockets, words: str) -> str:
 
 if live:
     parts = Parts(neighbours=ArpTable, routes=Trie, udp_table=UdpTable)
-    router, server = (
-        Host("router", Random(9), parts, forwarding=True),
-        Host("server", Random(10), parts),
-    )
-    server.attach("10.9.2.1/24", MACAddress("02:00:00:00:aa:21"))
-    server.add_route("0.0.0.0/0", via="10.9.2.254")
+    router = Host("router", Random(9), parts, forwarding=True)
+    yours = Host("yours", Random(10), parts)
+    yours.attach("10.9.2.9/24", MACAddress("02:00:00:00:aa:29"))
+    yours.add_route("0.0.0.0/0", via="10.9.2.254")
     with ExitStack() as stack:
         devices = {}
         for number, address in enumerate(("10.9.1.254/24", "10.9.2.254/24"), 1):
@@ -1403,37 +1378,34 @@ if live:
             devices[interface] = PacketDevice(lab["r"].packet_socket(f"eth{number}"))
         ends = [PacketDevice(lab["sw"].packet_socket(f"eth{number}")).socket for number in (1, 2)]
         stack.enter_context(Live(router, devices))
-        running = stack.enter_context(lab["server"].attach(server))
-        running.spawn(capitals(server, Counter()))
-        lab["client"].run("ip neigh flush dev eth1", check=True)
+        running = stack.enter_context(lab["server"].attach(yours))
+        running.spawn(capitals(yours, Counter()))
+        for kernel in ("client", "server"):
+            lab[kernel].run("ip neigh flush dev eth1", check=True)
         switch = LearningSwitch("sw", 2)
-        said = [
-            carried(switch, ends, f"ask {HERE} 7007 0001hello-{word}")
-            for word in ("kernel", "again")
-        ]
-        closed = carried(switch, ends, f"knock {HERE} 7999 connected 2").splitlines()
+        print(
+            "the server's kernel answers:",
+            carried(switch, ends, f"ask {HERE} 7007 0001hello-kernel"),
+        )
+        print("your host answers:", carried(switch, ends, "ask 10.9.2.9 7007 0001hello-you"))
+        print(
+            "at its closed port:",
+            carried(switch, ends, "knock 10.9.2.9 7999 connected 2").splitlines()[1],
+        )
         neighbour = lab["client"].run("ip neigh show 10.9.1.254").stdout.split()
-    print("the client's program was answered:", ", ".join(said))
-    print("and at a closed port it met:", closed[1])
-    print(
-        "the client's kernel has your router's MAC address"
-        if "02:00:00:00:aa:11" in neighbour
-        else neighbour
-    )
-    print(
-        "your switch knows both"
-        if set(switch.known(monotonic()).values()) == {0, 1}
-        else "your switch does NOT know both"
-    )
+    knows = "has" if "02:00:00:00:aa:11" in neighbour else "does NOT have"
+    print(f"the client's kernel {knows} your router's MAC address")
+    knows = "knows" if set(switch.known(monotonic()).values()) == {0, 1} else "does NOT know"
+    print(f"your switch {knows} who is behind each of its two ports")
 else:
     recorded(
-        "the client's program was answered: 0001HELLO-KERNEL, 0001HELLO-AGAIN\n"
-        "and at a closed port it met: send 2: ECONNREFUSED\n"
-        "the client's kernel has the router's MAC address\nthe switch knows both"
+        "the server's kernel answers: 0001HELLO-KERNEL\nyour host answers: 0001HELLO-YOU\n"
+        "at its closed port: send 2: ECONNREFUSED\nthe client's kernel has your router's MAC address\n"
+        "your switch knows who is behind each of its two ports"
     )
 
 # %% [markdown]
-# Ethernet, ARP, IP, routing, ICMP and UDP: what carried these bytes between two programs was yours, or replaceable by yours, down to the frames. What is missing is what makes a stream of it: TCP, from chapter 10 on.
+# Neither kernel noticed. Ethernet, ARP, IP, routing, ICMP and UDP: what carried these bytes from program to program was yours, or replaceable by yours, down to the frames. What is missing is what makes a stream of it: TCP, from chapter 10 on.
 
 # %% live
 if lab:
