@@ -35,7 +35,7 @@ def requests(capture):
 
 
 def agree(lab, interfaces, gateway):
-    """Asks the kernel and `next_hop` for 500 destinations and the chosen ones: how many, if all answers are the same."""
+    """Asks the kernel and `next_hop` for 500 destinations and the chosen ones; returns how many, if they agree."""
     done = lab["h1"].run("ip -j -force -batch -", input=asked(FIVE_HUNDRED + CHOSEN))
     kernel = dict(answered(done.stdout))
     ours = {address: next_hop(address, interfaces, gateway) for address in FIVE_HUNDRED + CHOSEN}
