@@ -26,11 +26,11 @@ LIVE_ONLY = [
     "without a checksum           0001HELLO KERNEL  0001HELLO KERNEL               0",
     "20 of 20 requests were answered, though every fifth packet was lost.",
     "It took more than 20 datagrams.",
-    "the server's kernel answers: 0001HELLO-KERNEL\n"
-    "your host answers: 0001HELLO-YOU\n"
-    "at its closed port: send 2: ECONNREFUSED\n"
-    "the client's kernel has your router's MAC address\n"
-    "your switch knows who is behind each of its two ports\n",
+    "the server's kernel answers: 0001HELLO-KERNEL",
+    "your host answers: 0001HELLO-YOU",
+    "at its closed port: send 2: ECONNREFUSED",
+    "the client's kernel has your router's MAC address",
+    "your switch knows who is behind each of its two ports",
 ]
 ANYWHERE = [
     "using your Trie from chapter 08",
