@@ -15,7 +15,7 @@ from netlib.exercises.client_server_peers import (
     dispatch,
 )
 from netlib.grading import Exercise, Mistake
-from netlib.grading.exercise import describe_type
+from netlib.grading.exercise import MISSING, describe_type
 from netlib.grading.outcome import Raised
 
 MEANINGS = {
@@ -215,13 +215,21 @@ junk = st.sampled_from([
 items = st.one_of(numbered, numbered, numbered, calls, junk)
 texts = st.sampled_from([b"", b"{", b"hello", b'{"jsonrpc": "2.0", "method"', b"[1, 2", b"\xff\xfe\xfa", b"'add'"])
 
-DISPATCH = Exercise(
+class Judged(Exercise):
+    """The judge says what is right; the reference is there for whoever has no answer yet (`mine`)."""
+
+    def expected(self, case: bytes) -> Any:
+        return MISSING
+
+
+DISPATCH = Judged(
     number="1.3",
     name="dispatch",
     points=4,
     summary="From a request to its reply; what goes wrong comes back as a value.",
     signature="dispatch(methods: dict, message: bytes) -> bytes | None",
     rfc="JSON-RPC 2.0 sections 4 to 6",
+    reference=dispatch,
     judge=judge,
     inputs=st.one_of(
         st.builds(case, items), st.builds(case, items),

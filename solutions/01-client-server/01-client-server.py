@@ -723,7 +723,7 @@ drawn(capture, "Ada withdraws 30 of 100 coins")
 #
 # | it is called | the call is carried out | what it takes |
 # |---|---|---|
-# | **maybe** | 0 or 1 times | a client that never asks again |
+# | **maybe** | 0 or 1 times | a client that never asks again (and a network that makes no copies) |
 # | **at least once** | 1 time or more | a client that asks until it is answered: fine for reading, since `price(7)` may run twice. Such a call is **idempotent** |
 # | **at most once** | 0 or 1 times, and 1 if an answer came | a client that asks again, and a server that **remembers** |
 #

@@ -8,6 +8,8 @@ import pytest
 from nbclient import NotebookClient
 from notebooks.live import NO_LAB, REPLAY, live_output, skip_without_lab
 
+from netlib.grading.mine import mine
+
 CHAPTER = "01-client-server"
 ROOT = Path(__file__).parents[2]
 ROUND_TRIPS = "".join(
@@ -84,3 +86,8 @@ def test_whoever_has_solved_but_the_fourth_exercise_is_told_which_one_is_missing
     assert [(error.ename, error.evalue) for error in errors] == [
         ("NotImplementedYet", "waiting for exercise 1.4 call")
     ] * 2
+
+
+def test_whoever_has_no_answers_gets_netlibs_in_later_chapters(tmp_path: Path) -> None:
+    for number, name in (("1.2", "Frames"), ("1.3", "dispatch"), ("1.4", "call"), ("1.5", "AtMostOnce")):
+        assert mine(number, folder=tmp_path).__name__ == name
