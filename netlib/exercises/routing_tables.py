@@ -134,12 +134,6 @@ def without_default(table: list[Route], destination: bytes) -> Route | None:
     return longest_match([route for route in table if route.network.prefix], destination)
 
 
-def default_of_none(table: list[Route], destination: bytes) -> Route | None:
-    if not any(route.network.prefix == 0 for route in table):
-        table = [*table, *table[:1]]
-    return longest_match(table, destination) or (table[0] if table else None)
-
-
 def most_bits_alike(table: list[Route], destination: bytes) -> Route | None:
     def alike(route: Route) -> int:
         return 32 - (route.network.bits ^ int.from_bytes(destination, "big")).bit_length()
@@ -153,6 +147,12 @@ def whole_bytes(table: list[Route], destination: bytes) -> Route | None:
         return destination[:count] == route.network.address[:count]
 
     return max((route for route in table if fits(route)), key=lambda route: route.network.prefix, default=None)
+
+
+def like(cause: str, wrong: Any) -> Mistake:
+    """A mistake that is recognised by the route that comes back."""
+    return Mistake(f"It looks as if {cause}",
+                   when=lambda args, expected, got: same_route(wrong(*args), got))  # fmt: skip
 
 
 LONGEST_MATCH = Exercise(
@@ -182,20 +182,19 @@ LONGEST_MATCH = Exercise(
         "the upper half of all addresses": ([r("128.0.0.0/1", "192.0.2.2", 2), DEFAULT], a("128.0.0.0")),
     },
     mistakes=[
-        Mistake("It looks as if the first route that matches wins. The order of the list means nothing: the longest "
-                "prefix wins.", first_match),
-        Mistake("It looks as if the last route that matches wins. The order of the list means nothing.", last_match),
-        Mistake("It looks as if the shortest prefix wins: the longer one says more, so it goes before.",
-                shortest_match),
-        Mistake("It looks as if a /0 never matches. It asks for no bits at all, so every address matches it: mind "
-                "0 as a truth value, and shifts by 32.", without_default),
-        Mistake("It looks as if the order counts, but for the default route. All others have to be compared, too.",
-                default_only_last),
+        like("the first route that matches wins. The order of the list means nothing: the longest prefix wins.",
+             first_match),
+        like("the last route that matches wins. The order of the list means nothing: the longest prefix wins.",
+             last_match),
+        like("the shortest prefix wins: the longer one says more, so it goes before.", shortest_match),
+        like("a /0 never matches. It asks for no bits at all, so every address matches it: mind 0 as a truth value, "
+             "and shifts by 32.", without_default),
+        like("the order counts, but for the default route. All others have to be compared, too.", default_only_last),
+        like("whole bytes are compared: a prefix of 9 bits ends in the middle of one.", whole_bytes),
+        like("the route wins that has the most bits in common. All bits of the prefix have to be the same, and no "
+             "others count.", most_bits_alike),
         Mistake("It looks as if a route is taken although it does not match: without one, the answer is None.",
-                default_of_none),
-        Mistake("It looks as if whole bytes are compared: a prefix of 9 bits ends in the middle of one.", whole_bytes),
-        Mistake("It looks as if the route wins that has the most bits in common. All bits of the prefix have to be "
-                "the same, and no others count.", most_bits_alike),
+                when=lambda args, expected, got: expected is None and in_words(got) is not None),
     ],
     without=("netlib.internet.routes", "netlib.internet.trie", "netlib.wire.address.IPv4Network"),
     why=why_route,

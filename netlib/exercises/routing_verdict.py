@@ -98,7 +98,9 @@ def any_broadcast(destination: bytes, came_by: int, ports: list[Port]) -> bool:
 
 
 def wrong(cause: str, **how: Any) -> Mistake:
-    return Mistake(f"It looks as if {cause}", partial(decide, **how))
+    """A mistake that is recognised by its actions, in whatever order they come."""
+    return Mistake(f"It looks as if {cause}",
+                   when=lambda args, expected, got: actions(decide(*args, **how)) == actions(got))  # fmt: skip
 
 
 # ---- what holds of an answer ----------------------------------------------------------------------------------------

@@ -41,8 +41,8 @@ def round_trip(
 
 
 def way(tables: Tables, homes: Homes, routers: set[str], start: str, to: IPv4Address, ttl: int, *, last_ttl: int = 1,
-        from_start: bool = False, ttl_first: bool = False, all_forward: bool = False,
-        match: Any = longest_match) -> tuple[list[str], str]:  # fmt: skip
+        from_start: bool = False, ttl_first: bool = False, all_forward: bool = False, direct: bool = False,
+        nobody: str = "host unreachable", match: Any = longest_match) -> tuple[list[str], str]:  # fmt: skip
     """Who has the packet, one after the other, and how it ends."""
     path = [start]
     while homes.get(to) != path[-1]:
@@ -58,9 +58,9 @@ def way(tables: Tables, homes: Homes, routers: set[str], start: str, to: IPv4Add
             if ttl <= last_ttl:
                 return path, "time exceeded"
             ttl -= 1
-        following = homes.get(to if route.via is None else route.via)
+        following = homes.get(to if route.via is None or direct else route.via)
         if following is None:
-            return path, "host unreachable"
+            return path, nobody
         path.append(following)
     return path, "reply"
 
@@ -134,7 +134,29 @@ def show(value: Any) -> str | None:
             return "\n".join(["", *lines])
         case dict() if value and all(isinstance(key, IPv4Address) for key in value):
             return ", ".join(f"{address}: {name}" for address, name in value.items())
+        case set():
+            return names(value)
     return None
+
+
+def names(several: set[str]) -> str:
+    """A set of names as Python has it, in an order that is the same each time."""
+    return "{" + ", ".join(map(repr, sorted(several))) + "}" if several else "set()"
+
+
+def reproduce(args: Any) -> str:
+    """The call with short words for routes: r(network, next hop, interface)."""
+    tables, _, routers, source, destination, *ttl = args
+
+    def written(route: Route) -> str:
+        return f"r({str(route.network)!r}, {None if route.via is None else str(route.via)!r}, {route.interface})"
+
+    lists = (f"{name!r}: [{', '.join(map(written, routes))}]" for name, routes in tables.items())
+    rest = [names(routers), repr(source), repr(destination), *map(str, ttl)]
+    return (
+        "from netlib.exercises.routing_tables import r; from netlib.exercises.routing_ways import HOMES; "
+        f"round_trip({{{', '.join(lists)}}}, HOMES, {', '.join(rest)})"
+    )
 
 
 # ---- inputs: h1 -- r1 -- r2 -- r3 -- h2, with a host h3 at r2's left link, and routes as chance has it --------------
@@ -240,6 +262,10 @@ ROUND_TRIP = Exercise(
         "r2 does not forward, and is asked itself": (GOOD, HOMES, {"r1", "r3"}, H1, IPv4Address("10.8.2.2"), 64),
         "a longer prefix leads astray": (
             network_of(r1=[("10.8.0.0/16", "10.8.2.2"), ("10.8.4.2/32", "10.8.2.9")]), HOMES, ROUTERS, H1, H2, 64),
+        "the way back is the longer one, and has a TTL of its own": (
+            network_of(h3=[("0.0.0.0/0", "10.8.2.2")],
+                       r2=[("10.8.4.0/24", "10.8.3.2"), ("10.8.1.0/24", "10.8.2.1"), ("10.8.2.9/32", "10.8.2.1")]),
+            HOMES, ROUTERS, H3, H2, 3),
         "there and back by different ways": (
             network_of(r2=[("0.0.0.0/0", "10.8.3.2"), ("10.8.1.0/24", "10.8.2.1")]), HOMES, ROUTERS, H3, H2, 64),
     },
@@ -258,8 +284,13 @@ ROUND_TRIP = Exercise(
         wrong("everybody forwards: who is not in `routers` drops what is not for it.", all_forward=True),
         wrong("the answer starts with the TTL of the question: it is a packet of its own, with 64.", back_ttl=0),
         wrong("the first route that matches wins: the longest prefix does.", match=first_match),
+        wrong("the packet goes straight to its destination: where a route has a `via`, that is who has it next.",
+              direct=True),
+        wrong("a next hop that nobody has counts as no route. There is one, and ARP gets no answer: host unreachable.",
+              nobody="no route"),
     ],
     without=("netlib.exercises.routing_ways", "netlib.worlds", "netlib.host", "netlib.internet.routes"),
     why=why,
+    reproduce=reproduce,
     examples=300,
 )  # fmt: skip
