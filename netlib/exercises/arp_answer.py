@@ -156,6 +156,7 @@ ARP_REPLY = Exercise(
         wrong("It looks as if the reply's target stays as it was: it is the one who asked.", own_target=True),
     ],
     without=("netlib.link.neighbours",),
+    examples=100,
     why=why,
     like=ARPPacket,
 )  # fmt: skip

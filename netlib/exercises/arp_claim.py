@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from netlib.exercises.arp_table import MANY
+from netlib.exercises.arp_table import MANY, arp_of
 from netlib.grading import Mistake, StatefulExercise
 from netlib.link.conflict import (
     ANNOUNCING,
@@ -104,7 +104,7 @@ class Driver:
 
 def sentence(arp: Any) -> str:
     """A packet in words: what kind of question it is, and whose."""
-    packet = arp if isinstance(arp, ARPPacket) else ARPPacket.parse(bytes(arp))
+    packet = arp_of(arp)
     if packet.operation == REPLY:
         return f"reply: {packet.sender_ip} is at {packet.sender_mac} (for {packet.target_ip} at {packet.target_mac})"
     if packet.operation != REQUEST:
@@ -393,5 +393,5 @@ CLAIM = Driven(
     why=why,
     show=show,
     reproduce=reproduce,
-    examples=80,
+    examples=60,
 )  # fmt: skip

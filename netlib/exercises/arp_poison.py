@@ -157,7 +157,7 @@ POISON = Scenario(
     show=show,
     why=why,
     reproduce=lambda args: f"from netlib.exercises.arp import marks; marks(PoisonDetector, seed={args[0]})",
-    examples=2,
+    examples=1,
     call_limit=8.0,
     budget=40.0,
 )  # fmt: skip

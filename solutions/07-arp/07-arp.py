@@ -700,7 +700,7 @@ for rival in rivals:
 # Look at your rules 3 to 5 once more, as somebody with bad intentions. An entry believes whoever speaks for it. There is no signature, no number that only the right machine could know, not even a rule that an answer needs a question.
 # So a machine on the same link can tell h1 that the router is at *its* MAC address. That is **ARP poisoning** (or ARP spoofing).
 #
-# > **Where you may do this.** In this simulation, and in the lab below: both are closed in themselves. On any other network it is an attack on everybody who is on it, it shows up in the logs of every decent switch, and in most countries it is a crime. The functions below can't reach a real network.
+# > **Where you may do this.** In this simulation, and in the lab below: both are closed in themselves. On any other network it is an attack on everybody who is on it, many switches log it with the port that it came from, and in most countries it is a crime. The functions below can't reach a real network.
 #
 # **Predict:** mallory, whose table and routes are sound, sends h1 one forged answer: "10.7.1.1 is at" mallory's MAC address. Then h1 pings h2. Does the ping still work? Does the switch notice?
 

@@ -102,11 +102,6 @@ def reply_with_padding(packet, address, mac):
     return answer and answer + packet[28:] + b"\1" * (len(packet) > 28)
 
 
-def reply_ip_first(packet, address, mac):
-    answer = right_struct(packet, address, mac)
-    return answer and answer[:8] + address + mac + answer[18:]
-
-
 # ---- 7.2 ArpTable ---------------------------------------------------------------------------------------------
 
 
@@ -426,13 +421,6 @@ class AllIsAnAnswer(Table):
         super().learn(packet, True, now)
 
 
-class QuestionsAreAnswers(Table):
-    """A question for us shows that the asker is there."""
-
-    def learn(self, packet, answers, now):
-        super().learn(packet, answers or packet.target_ip == self.address, now)
-
-
 class StaleAgain(Table):
     """Whoever speaks is STALE from then on, known or not."""
 
@@ -518,16 +506,6 @@ class HalfAMinuteLate(Table):
         super().learn(packet, answers, now)
         if was == "REACHABLE" == self.known[packet.sender_ip].state:
             self.known[packet.sender_ip].due = due
-
-
-class OverwritesOnRetry(Table):
-    """Waiting packets move to failed, and the last answer still sends them."""
-
-    def become(self, address, state, now):
-        waiting = list(self.known[address].waiting)
-        super().become(address, state, now)
-        if state == "FAILED":
-            self.known[address].waiting = waiting
 
 
 # ---- 7.3 AddressClaim -----------------------------------------------------------------------------------------
@@ -905,89 +883,30 @@ class NoneAtAll:
         return None
 
 
+# fmt: off
 WRONG = {
     "7.1": [
-        reply_to_all,
-        reply_to_replies,
-        reply_unread_types,
-        reply_low_byte_only,
-        reply_exact_length,
-        reply_short,
-        reply_swapped,
-        reply_operation_one,
-        reply_for_everyone,
-        reply_not_to_probes,
-        reply_with_padding,
-        reply_ip_first,
+        reply_to_all, reply_to_replies, reply_unread_types, reply_low_byte_only, reply_exact_length, reply_short,
+        reply_swapped, reply_operation_one, reply_for_everyone, reply_not_to_probes, reply_with_padding,
     ],
     "7.2": [
-        AsksAgain,
-        OnePlace,
-        RoomForAll,
-        DropsTheNewest,
-        LastInFirstOut,
-        ForgetsWhatWaits,
-        TwoQuestions,
-        ImpatientAtTheEnd,
-        NeverFails,
-        DropsInSilence,
-        FailsForGood,
-        BelievesStrangers,
-        HearsAndLearns,
-        LearnsNothing,
-        KnowsNobody,
-        AnswersForAll,
-        AnswersToEveryone,
-        TalksToItself,
-        AllIsAnAnswer,
-        QuestionsAreAnswers,
-        StaleAgain,
-        BelievesOnce,
-        NeverOld,
-        OldIsGone,
-        SendingRefreshes,
-        HeldBack,
-        NeverChecks,
-        NoDelay,
-        EachUseDelays,
-        ChecksEverybody,
-        RemembersTheDead,
-        HalfAMinuteLate,
-        OverwritesOnRetry,
+        AsksAgain, OnePlace, RoomForAll, DropsTheNewest, LastInFirstOut, ForgetsWhatWaits, TwoQuestions,
+        ImpatientAtTheEnd, NeverFails, DropsInSilence, FailsForGood, BelievesStrangers, HearsAndLearns,
+        LearnsNothing, KnowsNobody, AnswersForAll, AnswersToEveryone, TalksToItself, AllIsAnAnswer, StaleAgain,
+        BelievesOnce, NeverOld, OldIsGone, SendingRefreshes, HeldBack, NeverChecks, NoDelay, EachUseDelays,
+        ChecksEverybody, RemembersTheDead, HalfAMinuteLate,
     ],
     "7.3": [
-        ProbesAsOwner,
-        AnnouncesAsNobody,
-        OneProbe,
-        NoPause,
-        OneAnnouncement,
-        DeafToRivals,
-        AfraidOfQuestions,
-        AfraidOfAnyProbe,
-        AfraidOfItself,
-        OnlyHearsReplies,
-        RivalsForEver,
-        Timid,
-        Stubborn,
-        TenIsTooSoon,
-        CountsFromDefence,
-        DiesHard,
-        SilentDefence,
+        ProbesAsOwner, AnnouncesAsNobody, OneProbe, NoPause, OneAnnouncement, DeafToRivals, AfraidOfQuestions,
+        AfraidOfAnyProbe, AfraidOfItself, OnlyHearsReplies, RivalsForEver, Timid, Stubborn, TenIsTooSoon,
+        CountsFromDefence, DiesHard, SilentDefence,
     ],
     "7.4": [
-        NamesNothing,
-        NamesAll,
-        AnyChange,
-        FirstForEver,
-        OnlyUnasked,
-        OnlyFrames,
-        OneAddressEach,
-        NoSuccessors,
-        BelievesAnnouncements,
-        ForgetsQuickly,
-        NoneAtAll,
+        NamesNothing, NamesAll, AnyChange, FirstForEver, OnlyUnasked, OnlyFrames, OneAddressEach, NoSuccessors,
+        BelievesAnnouncements, ForgetsQuickly, NoneAtAll,
     ],
 }
+# fmt: on
 RIGHT = {
     "7.1": [right_struct, right_by_classes, right_padded],
     "7.2": [Table, TableOfLists],
