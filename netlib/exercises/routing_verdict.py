@@ -1,7 +1,7 @@
 """Exercise 8.4: what a router does with a packet that has come in. The order of the questions is what counts.
 
 An answer is a list of actions, so that "send it on, and tell its sender of a shorter way" is one answer, and "drop it
-without a word" is an empty list.  netlib's own routers decide alike: tests/notebooks/test_08_routing.py compares.
+without a word" is an empty list.  netlib's own routers decide alike, and the tests compare.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Exercise 8.5: the way of a ping through everybody's tables, and the way of what comes back.
 
 A network is three dicts and sets of plain things: whose address is whose, who has which routes, and who forwards.
-`tables_of` reads them off a simulation, where `ping` has to see what the answer predicts:
-tests/notebooks/test_08_routing.py compares.
+`tables_of` reads them off a simulation, where `ping` has to see what the answer predicts; the
+tests compare.
 """
 
 from collections.abc import Iterable, Mapping

@@ -140,13 +140,13 @@ class Listed:
     """The rules one after the other, so that wrong answers can leave one out."""
 
     def __init__(self) -> None:
-        self.endpoints: list[Endpoint] = []
+        self.bound: list[Endpoint] = []
 
     def add(self, endpoint: Endpoint) -> None:
-        self.endpoints.append(endpoint)
+        self.bound.append(endpoint)
 
     def remove(self, endpoint: Endpoint) -> None:
-        self.endpoints = [known for known in self.endpoints if known is not endpoint]
+        self.bound = [known for known in self.bound if known is not endpoint]
 
     def rank(self, endpoint: Endpoint) -> tuple[bool, ...]:
         return endpoint.peer is not None, any(endpoint.address)
@@ -156,7 +156,7 @@ class Listed:
 
     def lookup(self, *ends: Any) -> Endpoint | None:
         best = None
-        for endpoint in self.endpoints:
+        for endpoint in self.bound:
             if self.takes(endpoint, *ends) and (best is None or self.rank(endpoint) >= self.rank(best)):
                 best = endpoint
         return best
@@ -164,9 +164,9 @@ class Listed:
 
 class OldestFirst(Listed):
     def lookup(self, *ends: Any) -> Endpoint | None:
-        self.endpoints.reverse()
+        self.bound.reverse()
         found = super().lookup(*ends)
-        self.endpoints.reverse()
+        self.bound.reverse()
         return found
 
 
@@ -206,7 +206,7 @@ class NeverForgets(Listed):
 class ForgetsAlike(Listed):
     def remove(self, endpoint: Endpoint) -> None:
         alike = (endpoint.address, endpoint.port, endpoint.peer, endpoint.peer_port)
-        self.endpoints = [e for e in self.endpoints if (e.address, e.port, e.peer, e.peer_port) != alike]
+        self.bound = [e for e in self.bound if (e.address, e.port, e.peer, e.peer_port) != alike]
 
 
 def why_steps(case: Any) -> str:

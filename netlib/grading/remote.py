@@ -51,6 +51,9 @@ DEPTH = 10  # calls inside questions inside calls
 LENDS: Mapping[str, Sequence[str]] = {
     "netlib.host.Host": ("name", "socket"),
     "netlib.host.RawSocket": ("protocol", "readable", "send", "receive", "close"),
+    "netlib.kernel.sockets.DatagramSocket": (
+        *("bind", "connect", "send", "send_to", "receive", "readable", "error", "address", "peer", "close"),
+    ),
 }
 PRIVATE = (StopIteration, StopAsyncIteration, GeneratorExit, BaseExceptionGroup)
 
