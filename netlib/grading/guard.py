@@ -64,8 +64,8 @@ class Guard:
                 self.folders[folder.rstrip("/\\") + "/"] = name
                 for inner in inner_modules(name, folder):
                     self.add(inner, inner.__name__)
-            if getattr(thing, "__file__", None) and not hasattr(thing, "__path__"):
-                self.files[thing.__file__] = name
+            if thing.__dict__.get("__file__") and not hasattr(thing, "__path__"):
+                self.files[thing.__dict__["__file__"]] = name
             for member_name, member in list(vars(thing).items()):
                 if getattr(member, "__module__", None) == thing.__name__ or is_own_builtin(thing, member):
                     self.add(member, f"{name}.{member_name}")

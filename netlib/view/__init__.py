@@ -10,6 +10,12 @@
     network(nodes, lines)                           nodes, links, and what passed them
     address_bits("10.4.0.10/24")                    an address and its mask, bit by bit
     zoom(networks), number_line({"given": [...]})   networks on the line of all addresses
+    prefix_tree(routes, "10.8.4.9")                 a routing table as a tree of bits, and a lookup's way through it
+    nesting([("ethernet", 14), ...])                whose byte is whose, the layers as nested bars
+    switching(passages, ports)                      what a switch does with each frame, and what it knows by then
+    pieces(rows), owners(arrivals, sockets)         where messages begin and end, and which socket each goes to
+    state_line(changes)                             what a machine's state was, and when
+    stacked(rows, "ms"), bars(rows)                 where the time goes; one number a row
     table(rows, columns, caption)                   rows; claims(rows): claim, RFC, netlib, this kernel
 
 Each returns an object that a notebook displays, and that `print` writes as text.  All are pure Python, need nothing
@@ -19,13 +25,19 @@ but the standard library (so they work in Pyodide), and give the same output for
 from netlib.view.addresses import address_bits, number_line, zoom
 from netlib.view.bytes import BytesComparison, compare_bytes
 from netlib.view.charts import Bars, Staircase, bars, staircase
+from netlib.view.datagrams import owners, pieces
 from netlib.view.header import HeaderPicture, header_picture
 from netlib.view.hops import Hops, hops
+from netlib.view.nesting import nesting
 from netlib.view.network import Flow, Line, Network, network
 from netlib.view.packet import PacketView, show
 from netlib.view.ruler import Ruler, ruler
 from netlib.view.sequence import Message, Note, SequenceDiagram, sequence
+from netlib.view.stacked import stacked
+from netlib.view.states import state_line
+from netlib.view.switching import Passage, passed, switching
 from netlib.view.tables import Table, claims, table
+from netlib.view.trie import prefix_tree
 
 __all__ = [
     "Bars",
@@ -38,6 +50,7 @@ __all__ = [
     "Network",
     "Note",
     "PacketView",
+    "Passage",
     "Ruler",
     "SequenceDiagram",
     "Staircase",
@@ -48,12 +61,20 @@ __all__ = [
     "compare_bytes",
     "header_picture",
     "hops",
+    "nesting",
     "network",
     "number_line",
+    "owners",
+    "passed",
+    "pieces",
+    "prefix_tree",
     "ruler",
     "sequence",
     "show",
+    "stacked",
     "staircase",
+    "state_line",
+    "switching",
     "table",
     "zoom",
 ]

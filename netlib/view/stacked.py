@@ -94,7 +94,7 @@ class Stacked(View):
             "The table below says the same."
         )
         rows = [[escape(cell) for cell in self.cells(name, values)] for name, values in self.rows]
-        table = html_table(self.caption, ("", *self.parts, "together"), rows)
+        table = html_table(self.caption, ("Bar", *self.parts, "together"), rows)
         title = f'<div style="font-weight:bold;color:{INK}">{escape(self.caption)}</div>' if self.caption else ""
         folded = details("The same as a table", table)
         return f'<div style="{CARD}">{title}{image(self.svg(), alt, round(self.left + ROOM + 120))}{folded}</div>'

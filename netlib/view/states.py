@@ -89,7 +89,7 @@ class StateLine(View):
         states = ", then ".join(state for _, state, _ in self.changes)
         alt = f"States in time{': ' + self.title if self.title else ''}: {states}. The table below has the times."
         rows = [[escape(cell) for cell in row] for row in self.rows()]
-        table = html_table(self.title, ("From", "For", "State", "Because of"), rows)
+        table = html_table(self.title or "States in time", ("From", "For", "State", "Because of"), rows)
         return (
             f'<div style="{CARD}"><div style="font-weight:bold;color:{INK}">{escape(self.title)}</div>'
             f"{image(self.svg(), alt, self.width)}{details('The same as a table', table)}</div>"

@@ -2,9 +2,11 @@
 
 from netlib.internet.fragments import fragment
 from netlib.internet.parts import decrement_ttl
+from netlib.internet.routes import Route
 from netlib.view import (
     Flow,
     Line,
+    Passage,
     SequenceDiagram,
     address_bits,
     bars,
@@ -12,19 +14,23 @@ from netlib.view import (
     compare_bytes,
     header_picture,
     hops,
+    nesting,
     network,
     number_line,
+    owners,
+    pieces,
+    prefix_tree,
     ruler,
     show,
+    stacked,
     staircase,
+    state_line,
+    switching,
     table,
     zoom,
 )
-from netlib.view.datagrams import owners, pieces
 from netlib.view.html import View
-from netlib.view.nesting import nesting
-from netlib.view.stacked import stacked
-from netlib.wire.address import IPv4Address, MACAddress
+from netlib.wire.address import IPv4Address, IPv4Network, MACAddress
 from netlib.wire.arp import ARPPacket
 from netlib.wire.ethernet import EthernetFrame
 from netlib.wire.icmp import ICMPEcho, ICMPTimeExceeded
@@ -118,5 +124,10 @@ def every_view() -> dict[str, View]:
         "line": number_line({HOSTILE: ["10.4.0.0/24", "10.4.0.64/26"], "none": []}, None, {"h1": "10.4.0.9"}, HOSTILE),
         "pieces": pieces({"sent": [3, 0, 900], HOSTILE: [903], "nothing": []}, caption=HOSTILE),
         "owners": owners([("from you", "a"), (HOSTILE, None), ("you", HOSTILE)], {"a": "*:53", HOSTILE: "x"}, HOSTILE),
+        "switching": switching([Passage(HOSTILE, 0, [1, 2], {"h1": 0}), Passage("h2", 1, [0], {"h1": 0, HOSTILE: 1})],
+                               ["h1", HOSTILE, "h3"], HOSTILE),
+        "tree": prefix_tree([Route(IPv4Network("10.8.0.0/16"), None, 0), Route(IPv4Network("10.8.4.0/24"), R1, 1)],
+                            "10.8.4.9", HOSTILE),
+        "states": state_line([(0.0, "INCOMPLETE", HOSTILE), (0.002, "REACHABLE", "its answer")], until=40.0),
         "claims": claims([("Ping uses port 7", "RFC 792: no ports", False, None), ("TTL", "RFC 1812", True, "1 less")]),
     }
