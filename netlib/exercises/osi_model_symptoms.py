@@ -1,9 +1,12 @@
 """Exercise 2.5: which layer failed, from what the client's own capture holds.
 
 A capture is told as a story, of words that each stand for a packet: story("arp?", "arp!", "syn", "rst").
+The packets are built when a story is told, not on import: the sandbox imports this without those parts of netlib that
+the graded exercise asks for.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -31,6 +34,7 @@ from netlib.wire.tcp import TCPSegment
 ROUTER = IPv4Address("10.0.1.1")
 HELLO = record(22, b"\1" + pattern(60))
 SERVER_HELLO = record(22, b"\2" + pattern(50))
+SERVER_HELLO_AND_MORE = SERVER_HELLO + record(20, b"\1") + record(23, pattern(90))
 
 
 def from_me(payload: bytes = b"", **flags: Any) -> bytes:
@@ -74,46 +78,49 @@ def echoed() -> bytes:
     return stack(EthernetFrame(MACAddress(CLIENT_MAC), MACAddress(ROUTER_MAC)), ip, ICMPEcho(type=0, payload=b"ping"))
 
 
-WORDS: dict[str, bytes] = {
-    "arp?": arp(REQUEST, CLIENT, ROUTER),
-    "arp!": arp(REPLY, ROUTER, CLIENT),
-    "arp from others": arp(REQUEST, ROUTER, CLIENT),
-    "syn": from_me(syn=True),
-    "syn+ack": to_me(syn=True, ack=True),
-    "ack": from_me(ack=True),
-    "their ack": to_me(ack=True),
-    "rst": to_me(rst=True, ack=True),
-    "our rst": from_me(rst=True),
-    "fin": to_me(fin=True, ack=True),
-    "hello": from_me(HELLO, ack=True),
-    "server hello": to_me(SERVER_HELLO, ack=True),
-    "server hello and more": to_me(SERVER_HELLO + record(20, b"\1") + record(23, pattern(90)), TIMESTAMPS, ack=True),
-    "alert 0": to_me(record(21, b"\1\0"), ack=True),
-    "alert 40": to_me(record(21, b"\2\x28"), ack=True),
-    "alert 70": to_me(record(21, b"\2\x46"), TIMESTAMPS, ack=True),
-    "our alert 48": from_me(record(21, b"\2\x30"), ack=True),
-    "an alert that is encrypted": to_me(record(21, pattern(26)), ack=True),
-    "sealed": to_me(record(23, pattern(60)), ack=True),
-    "our sealed": from_me(record(23, pattern(80)), ack=True),
-    "post": from_me(POST, ack=True, psh=True),
-    "banner": to_me(b"SSH-2.0-OpenSSH_9.2\r\n", ack=True),
-    **{f"http {status}": answer(status) for status in (200, 302, 399, 400, 404, 502, 503)},
-    **{f"icmp 3/{code}": icmp(3, code, SERVER if code in (2, 3) else ROUTER) for code in (0, 1, 2, 3, 4, 13)},
-    "icmp 5/1": icmp(5, 1),
-    "icmp 11/0": icmp(11, 0),
-    "icmp 12/0": icmp(12, 0),
-    "pong": echoed(),
-    "to a group": to_a_group(),
-}
+@cache
+def words() -> dict[str, bytes]:
+    """The frame that each word stands for."""
+    return {
+        "arp?": arp(REQUEST, CLIENT, ROUTER),
+        "arp!": arp(REPLY, ROUTER, CLIENT),
+        "arp from others": arp(REQUEST, ROUTER, CLIENT),
+        "syn": from_me(syn=True),
+        "syn+ack": to_me(syn=True, ack=True),
+        "ack": from_me(ack=True),
+        "their ack": to_me(ack=True),
+        "rst": to_me(rst=True, ack=True),
+        "our rst": from_me(rst=True),
+        "fin": to_me(fin=True, ack=True),
+        "hello": from_me(HELLO, ack=True),
+        "server hello": to_me(SERVER_HELLO, ack=True),
+        "server hello and more": to_me(SERVER_HELLO_AND_MORE, TIMESTAMPS, ack=True),
+        "alert 0": to_me(record(21, b"\1\0"), ack=True),
+        "alert 40": to_me(record(21, b"\2\x28"), ack=True),
+        "alert 70": to_me(record(21, b"\2\x46"), TIMESTAMPS, ack=True),
+        "our alert 48": from_me(record(21, b"\2\x30"), ack=True),
+        "an alert that is encrypted": to_me(record(21, pattern(26)), ack=True),
+        "sealed": to_me(record(23, pattern(60)), ack=True),
+        "our sealed": from_me(record(23, pattern(80)), ack=True),
+        "post": from_me(POST, ack=True, psh=True),
+        "banner": to_me(b"SSH-2.0-OpenSSH_9.2\r\n", ack=True),
+        **{f"http {status}": answer(status) for status in (200, 302, 399, 400, 404, 502, 503)},
+        **{f"icmp 3/{code}": icmp(3, code, SERVER if code in (2, 3) else ROUTER) for code in (0, 1, 2, 3, 4, 13)},
+        "icmp 5/1": icmp(5, 1),
+        "icmp 11/0": icmp(11, 0),
+        "icmp 12/0": icmp(12, 0),
+        "pong": echoed(),
+        "to a group": to_a_group(),
+    }
 
 
-def story(*words: str) -> list[Packet]:
-    """The packets of a capture, in order; `WORDS` has what each word stands for."""
-    return [decode(WORDS[word]) for word in words]
+def story(*told: str) -> list[Packet]:
+    """The packets of a capture, in order; `words()` has what each word stands for."""
+    return [decode(words()[word]) for word in told]
 
 
 def word_of(packet: Packet) -> str:
-    return next((word for word, frame in WORDS.items() if frame == packet.data), "")
+    return next((word for word, frame in words().items() if frame == packet.data), "")
 
 
 def described(packet: Packet) -> str:
@@ -144,9 +151,9 @@ def show(value: Any) -> str | None:
 
 def reproduce(args: Any) -> str:
     packets, _, *rest = args
-    words = ", ".join(f'"{word_of(packet)}"' for packet in packets)
+    told = ", ".join(f'"{word_of(packet)}"' for packet in packets)
     more = f", {rest[0]}" if rest else ""
-    return f"from netlib.exercises.osi_model import story; which_layer(story({words}), IPv4Address('{CLIENT}'){more})"
+    return f"from netlib.exercises.osi_model import story; which_layer(story({told}), IPv4Address('{CLIENT}'){more})"
 
 
 REASONS = {
@@ -226,13 +233,13 @@ REACHED = ("arp?", "arp!", "syn", "syn+ack", "ack")
 stories = st.builds(
     lambda start, rest, noise: story(*start, *rest, *noise),
     st.sampled_from([(), ("arp?",), ("arp?", "arp!", "syn"), REACHED, REACHED, (*REACHED, "hello")]),
-    st.lists(st.sampled_from(sorted(WORDS)), max_size=4),
+    st.lists(st.sampled_from(sorted(words())), max_size=4),
     st.sampled_from([(), (), ("pong",), ("arp from others",), ("to a group",), ("our rst",)]),
 )
 
 
-def case(*words: str, carrier: bool | None = None) -> Case:
-    return (story(*words), CLIENT) if carrier is None else (story(*words), CLIENT, carrier)
+def case(*told: str, carrier: bool | None = None) -> Case:
+    return (story(*told), CLIENT) if carrier is None else (story(*told), CLIENT, carrier)
 
 
 WHICH_LAYER = Exercise(
