@@ -147,6 +147,43 @@ class Unbounded(Variant):
         return len({(port, source) for port, source, _ in self.all})
 
 
+class Bounded(FloodGuard):
+    """With a bound, but one who should be kept is not."""
+
+    def saw(self, port: int, source: bytes, now: float) -> bool:
+        senders = self.heard.setdefault(port, {})
+        for old in [old for old, when in senders.items() if now - when >= self.window]:
+            del senders[old]
+        self.note(senders, source, now)
+        return len(senders) > self.limit
+
+    def note(self, senders: dict[bytes, float], source: bytes, now: float) -> None:
+        raise NotImplementedError
+
+
+class DropsWhoCameFirst(Bounded):
+    """Who is heard again keeps its old place in the queue."""
+
+    def note(self, senders: dict[bytes, float], source: bytes, now: float) -> None:
+        senders[source] = now
+        if len(senders) > self.limit + 1:
+            del senders[next(iter(senders))]
+
+
+class DropsNewcomers(Bounded):
+    def note(self, senders: dict[bytes, float], source: bytes, now: float) -> None:
+        if source in senders or len(senders) <= self.limit:
+            senders[source] = now
+
+
+class KeepsTooFew(Bounded):
+    def note(self, senders: dict[bytes, float], source: bytes, now: float) -> None:
+        senders.pop(source, None)
+        senders[source] = now
+        if len(senders) > self.limit:
+            del senders[next(iter(senders))]
+
+
 # ---- cases ----------------------------------------------------------------------------------------------------
 
 
@@ -154,10 +191,11 @@ def sender(n: int) -> bytes:
     return bytes(MACAddress(b"\x02\0\0\0\0" + bytes((n,))))
 
 
-sightings = st.lists(
-    st.tuples(st.sampled_from([0, 0, 0, 1]), st.integers(1, 6), st.sampled_from([0.0, 0.25, 0.5, 1.0, 1.75, 2.0])),
-    min_size=1, max_size=12,
+sighting = st.tuples(
+    st.sampled_from([0, 0, 0, 1]), st.sampled_from([1, 2, 3, 4, 1, 2, 3, 4, 5, 6]),
+    st.sampled_from([0.0, 0.25, 0.25, 0.5, 0.5, 1.0, 1.75, 2.0]),
 )  # fmt: skip
+sightings = st.one_of(st.lists(sighting, min_size=1, max_size=12), st.lists(sighting, min_size=8, max_size=16))
 
 
 def story(limit: int, window: float, events: list[tuple[int, int, float]]) -> list[Step]:
@@ -173,7 +211,7 @@ def at(*sightings: tuple[int, float], port: int = 0) -> list[Step]:
     return [("saw", port, sender(n), now) for n, now in sightings]
 
 
-TWO = ("new", 2, 2.0)
+ONE, TWO = ("new", 1, 2.0), ("new", 2, 2.0)
 FLOOD_GUARD = StatefulExercise(
     number="3.4",
     name="FloodGuard",
@@ -196,6 +234,8 @@ FLOOD_GUARD = StatefulExercise(
         "when it is over": [TWO, *at((1, 0.0), (2, 0.0), (3, 0.0), (3, 1.75), (3, 2.0))],
         "two ports, and what is remembered": [
             TWO, *at((1, 0.0), (2, 0.0)), *at((3, 0.0), port=1), ("remembered",)],
+        "who is heard again is among the last": [ONE, *at((1, 0.0), (2, 0.25), (1, 1.5), (3, 1.75), (3, 2.5))],
+        "who comes when it is full is among the last": [ONE, *at((1, 0.0), (2, 0.25), (3, 0.5), (4, 2.25))],
         "a flood": [TWO, *at(*((n, n / 4) for n in range(1, 61))), ("remembered",)],
         "nobody so far": [TWO, ("remembered",)],
     },
@@ -214,6 +254,12 @@ FLOOD_GUARD = StatefulExercise(
                 FixedWindows),
         Mistake("It looks as if all senders are remembered: then whoever floods the switch floods the guard, too.",
                 Unbounded),
+        Mistake("It looks as if at most `limit` senders are kept for a port: then there are never more to be counted.",
+                KeepsTooFew),
+        Mistake("It looks as if who came first is dropped, though heard again since: keep those who were heard last.",
+                DropsWhoCameFirst),
+        Mistake("It looks as if newcomers are not kept when there is no room: it is those heard last that are enough.",
+                DropsNewcomers),
     ],
     examples=150,
 )  # fmt: skip

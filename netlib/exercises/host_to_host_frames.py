@@ -152,16 +152,16 @@ def deliver(frame: bytes, mac: bytes, addresses: set[bytes], programs: Programs)
 def deliver_wrongly(frame: bytes, mac: bytes, addresses: set[bytes], programs: Programs, *, check_mac: bool = True,
                     broadcast: bool = True, check_type: bool = True, check_ip: bool = True, fixed: bool = False,
                     port_at: int = 2, any_protocol: bool = False, order: Any = "big",
-                    ip_at: int = 16) -> str:  # fmt: skip
+                    ip_at: int = 16, first: int = HEADER, second: int = 20) -> str:  # fmt: skip
     """Right as it stands, and the ways to get it wrong, by keyword."""
-    if len(frame) < HEADER:
+    if len(frame) < first:
         return CUT_OFF
     if check_mac and frame[:6] != mac and not (broadcast and frame[:6] == BROADCAST):
         return NOT_MY_MAC
     if check_type and frame[12:14] != b"\x08\x00":
         return NOT_IPV4
     packet = frame[HEADER:]
-    if len(packet) < 20:
+    if len(packet) < second:
         return CUT_OFF
     if check_ip and packet[ip_at : ip_at + 4] not in addresses:
         return NOT_MY_IP
@@ -247,6 +247,7 @@ messages = st.builds(
 hosts = st.sampled_from([{MINE}, {MINE, SECOND}, {MINE, SECOND, a("255.255.255.255")}])
 tables = st.sampled_from([PROGRAMS, PROGRAMS, PROGRAMS, {(TCP, 53): DNS, (UDP, 443): GAME}, {}])
 
+TOO_EARLY = "It looks as if more is asked for than the next step needs: 14 bytes before 1, 20 more before 3."
 DELIVER = Exercise(
     number="3.3",
     name="deliver",
@@ -280,6 +281,9 @@ DELIVER = Exercise(
         "a ping, cut off behind its IP header": (message(protocol=ICMP, keep=34), ME, {MINE}, PROGRAMS),
     },
     mistakes=[
+        Mistake(TOO_EARLY, partial(deliver_wrongly, second=24)),
+        Mistake(TOO_EARLY, partial(deliver_wrongly, first=34)),
+        Mistake(TOO_EARLY, partial(deliver_wrongly, first=38)),
         Mistake("It looks as if the MAC address is not compared: the card would drop this frame.",
                 partial(deliver_wrongly, check_mac=False)),
         Mistake("It looks as if a broadcast frame is refused: ff:ff:ff:ff:ff:ff is for this card too.",

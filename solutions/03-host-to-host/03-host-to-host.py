@@ -524,7 +524,7 @@ switching(
 
 # %% [markdown]
 # To the switch there is *one* address that moves ("h2 or h3" in the picture, for who could tell?). When h3 speaks, the address is at port 2, and h1's next pings to h2 go there. h3's card takes them, for the MAC address is right. Its IP layer throws them away, for the IP address is not
-# ("not my IP"). No error, no log line. And h2, which gets nothing, says nothing, and so does not come back. Only when it happens to speak itself does the address move back: here with a question of ARP after 5 s, so that
+# ("not my IP", 18 times; the "no ports" are the answers to h3's own six pings, and "not IPv4" is ARP). No error, no log line. And h2, which gets nothing, says nothing, and so does not come back. Only when it happens to speak itself does the address move back: here with a question of ARP after 5 s, so that
 # the ping at 6 s is answered, the second of the two.
 #
 # h3's own pings all work, for its request has just told the switch where "it" is. **Whoever spoke last gets the answers.** That is why requests from each machine work, and requests *to* them do not: the answer to the question of this chapter. The cure is a new MAC
@@ -562,7 +562,7 @@ got = under_attack(lambda name, ports: LearningSwitch(name, ports, limit=64))
 print(f"h3's card got {got} of the 12 frames of h1 and h2")
 
 # %% [markdown]
-# All of what is for it to hear: the switch has become a hub, because there is no room to learn where h1 and h2 are. This is called **MAC flooding**. Your rule 4 makes it no worse than that: whoever was *in* the table before the attack
+# All twelve. The switch has become a hub, because there is no room to learn where h1 and h2 are. This is called **MAC flooding**. Your rule 4 makes it no worse than that: whoever was *in* the table before the attack
 # stays in it. With a rule by which newcomers push others out, the attacker could empty it at any time.
 #
 # The defence is simple, as one cable mostly has one host at its end, and two or three where a telephone or some virtual machines are. A port with a hundred senders is an attack, a loop, or a broken card.
@@ -701,7 +701,7 @@ def pings(capture) -> list:
 
 try:
     lab = Lab("03-host-to-host").up()
-    print(lab)
+    display(lab)
 except LabError as why:
     lab = None
     print(f"The lab can't run here: {why}. Lab.doctor() says more.")

@@ -535,6 +535,36 @@ class GuardKeepsTheFirst(RightGuard):
         return sum(now - when < self.window for _, when in kept) > self.limit
 
 
+class GuardKeepsTheFirstOfTheWindow(RightGuard):
+    """The same, but who has left the window makes room."""
+
+    def saw(self, port, source, now):
+        kept = [(mac, when) for mac, when in self.lists.get(port, []) if mac != source and now - when < self.window]
+        if len(kept) <= self.limit:
+            kept.append((source, now))
+        self.lists[port] = kept
+        return len(kept) > self.limit
+
+
+class GuardDropsWhoCameFirst(RightGuard):
+    """Who is heard again keeps its place in the queue."""
+
+    def saw(self, port, source, now):
+        kept = {mac: when for mac, when in self.lists.get(port, {}).items() if now - when < self.window}
+        kept[source] = now
+        if len(kept) > self.limit + 1:
+            del kept[next(iter(kept))]
+        self.lists[port] = kept
+        return len(kept) > self.limit
+
+
+class GuardKeepsTheLimit(RightGuard):
+    def saw(self, port, source, now):
+        super().saw(port, source, now)
+        self.lists[port] = self.lists[port][-self.limit :]
+        return len(self.lists[port]) > self.limit
+
+
 class GuardCountsFrames(RightGuard):
     def saw(self, port, source, now):
         kept = [(mac, when) for mac, when in self.lists.get(port, []) if now - when < self.window]
@@ -669,6 +699,9 @@ WRONG = {
         GuardKeepsAll,
         GuardKeepsTheWindow,
         GuardKeepsTheFirst,
+        GuardKeepsTheFirstOfTheWindow,
+        GuardDropsWhoCameFirst,
+        GuardKeepsTheLimit,
         GuardCountsFrames,
         GuardAllPorts,
         GuardLate,
