@@ -101,6 +101,8 @@ def broken(frame: bytes, where: int, how: int) -> bytes:
     return frame[:at] if how < 0 else frame[: at % 50] + bytes((how,)) + frame[at % 50 + 1 :]
 
 
+CLIENT_HELLO = b"\x16\3\1" + record(22, pattern(30))[3:]
+SHORTER_THAN_ITS_HEADER = framed(ip(47, b"")[:3] + b"\x13" + ip(47, b"")[4:])
 broken_frames = st.builds(
     broken, packets, st.integers(0, 200), st.sampled_from([-1, -1, -1, 0, 0x41, 0x44, 0x4F, 0x10, 0xF0, 0xFF])
 )
@@ -156,6 +158,7 @@ OWNERS = Exercise(
         "options in the IP header": (framed(ip(TCP, tcp(SEALED), NOPS)),),
         "a VLAN tag": (framed(ip(TCP, tcp(SEALED)), tag=5),),
         "IPv6": (framed(ip(TCP, tcp(SEALED), version=6), IPV6),),
+        "IPv6 with more than 255 bytes": (framed(ip(UDP, carried(UDP, pattern(300), b""), version=6), IPV6),),
         "IPv6 with padding": (framed(ip(UDP, carried(UDP, b"", b""), version=6), IPV6),),
         "ARP": (framed(arp_packet, ARP),),
         "ARP without padding": (framed(arp_packet, ARP, padded=False),),
@@ -167,6 +170,9 @@ OWNERS = Exercise(
         "two sealed records": (framed(ip(TCP, tcp(SEALED + SEALED))),),
         "a record that goes on in the next segment": (framed(ip(TCP, tcp(SEALED[:60]))),),
         "a record header that goes on in the next segment": (framed(ip(TCP, tcp(SEALED + SEALED[:3]))),),
+        "a record of more than 255 bytes, and another": (framed(ip(TCP, tcp(record(23, pattern(300)) + SEALED))),),
+        "a ClientHello, whose record says 3.1": (framed(ip(TCP, tcp(CLIENT_HELLO))),),
+        "type 19 is no record that TLS has": (framed(ip(TCP, tcp(b"\x13\x03\x03\0\1a"))),),
         "type 24 is no record that TLS 1.3 has": (framed(ip(TCP, tcp(b"\x18\x03\x03\0\1a"))),),
         "a type of TLS, and no version of it": (framed(ip(TCP, tcp(b"\x16\x02\0\0\1a"))),),
         "four bytes are too few to know TLS by": (framed(ip(TCP, tcp(b"\x17\3\3\0"))),),
@@ -174,6 +180,12 @@ OWNERS = Exercise(
         "a frame of 13 bytes": (SEALED_FRAME[:13],),
         "half a VLAN tag": (framed(b"", tag=5, padded=False)[:17],),
         "half an ARP packet": (framed(arp_packet, ARP, padded=False)[:30],),
+        "a header, and nothing behind it": (framed(b"", 0x88CC, padded=False),),
+        "a VLAN tag, and nothing behind it": (framed(b"", 0x88CC, tag=5, padded=False),),
+        "the last byte of an ARP packet is missing": (framed(arp_packet, ARP, padded=False)[:-1],),
+        "an IP packet shorter than its header": (SHORTER_THAN_ITS_HEADER,),
+        "an IPv4 header without its last byte": (SEALED_FRAME[:33],),
+        "an IPv6 header without its last byte": (framed(ip(TCP, tcp(SEALED), version=6), IPV6)[:53],),
         "the end is missing": (SEALED_FRAME[:-1],),
         "an IP header of 16 bytes": (SEALED_FRAME[:14] + b"\x44" + SEALED_FRAME[15:],),
         "IPv4 by its EtherType, IPv6 by its version": (framed(ip(TCP, tcp(SEALED), version=6), IPV4),),
@@ -181,6 +193,8 @@ OWNERS = Exercise(
         "the end of an IPv6 packet is missing": (framed(ip(TCP, tcp(SEALED), version=6), IPV6)[:-1],),
         "no room for a UDP header": (framed(ip(UDP, b"abcd")),),
         "no room for a TCP header": (framed(ip(TCP, b"abcd")),),
+        "room for all but a byte of a UDP header": (framed(ip(UDP, carried(UDP, b"", b"")[:7])),),
+        "room for all but a byte of a TCP header": (framed(ip(TCP, tcp(b"")[:19])),),
         "version 5": (SEALED_FRAME[:14] + b"\x55" + SEALED_FRAME[15:],),
         "a TCP header of 16 bytes": (SEALED_FRAME[:46] + b"\x40" + SEALED_FRAME[47:],),
         "a TCP header longer than its packet": (framed(ip(TCP, tcp(b"")[:12] + b"\xf0" + tcp(b"")[13:])),),
@@ -196,6 +210,10 @@ OWNERS = Exercise(
                 lambda frame: owners_by(frame, tag=False)),
         Mistake("It looks as if one record is read and the rest of the segment taken for its content.",
                 lambda frame: owners_by(frame, one_record=True)),
+        Mistake("It looks as if only the first record of a segment is listed: others may follow it.",
+                lambda frame: owners_by(frame, first_only=True)),
+        Mistake("It looks as if the padding is left out: all bytes of the frame have an owner, to the last.",
+                lambda frame: owners_by(frame, rest=False)),
         Mistake("It looks as if all of a record is taken for sealed: its 5 bytes of header are for all to read.",
                 lambda frame: owners_by(frame, header=False)),
         Mistake("It looks as if the type of a record is not looked at: only the content of type 23 is sealed.",
@@ -208,6 +226,8 @@ OWNERS = Exercise(
                 when=lambda args, expected, got: any(part[1] == 0 for part in got)),
         Mistake("It looks as if two neighbours of the same owner are listed one by one: make them one part.",
                 when=lambda args, expected, got: any(a[0] == b[0] for a, b in pairwise(got))),
+        Mistake("It looks as if bytes have no owner, or two of them: the numbers add up to the length of the frame.",
+                when=lambda args, expected, got: sum(part[1] for part in got) != len(args[0])),
     ],
     without=("netlib.wire", "netlib.exercises.osi_model_layers"),
     why=why_owners,
@@ -335,6 +355,8 @@ ENCAPSULATE = Exercise(
                 lambda data, given: encapsulate_by(data, given, pseudo=False)),
         Mistake("It looks as if the length in the pseudo header is another than that of header and data of TCP.",
                 lambda data, given: encapsulate_by(data, given, pseudo_length=-20)),
+        Mistake("It looks as if the length in the pseudo header counts IP's header as well: it is that of the segment.",
+                lambda data, given: encapsulate_by(data, given, pseudo_length=20)),
         Mistake("It looks as if TCP's checksum covers its header only: the data belongs to it.",
                 lambda data, given: encapsulate_by(data, given, data_summed=False)),
         Mistake("It looks as if IP's checksum covers the whole packet: it is over the header alone.",

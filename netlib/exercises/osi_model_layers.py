@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netlib.wire.address import IPv4Address
-from netlib.wire.arp import REPLY, ARPPacket
+from netlib.wire.arp import REPLY, REQUEST, ARPPacket
 from netlib.wire.checksum import internet_checksum, pseudo_header
 from netlib.wire.icmp import ICMPMessage
 from netlib.wire.ipv4 import IPv4Packet
@@ -194,8 +194,9 @@ def request_of(data: bytes) -> tuple[str, str, str] | None:
 def which_layer(packets: list[Packet], me: IPv4Address, carrier: bool = True) -> str:
     if not carrier:
         return "physical"
-    asked = any(ARPPacket in packet and packet[ARPPacket].sender_ip == me for packet in packets)
-    arp = [p for p in packets if ARPPacket in p and p[ARPPacket].operation == REPLY and p[ARPPacket].sender_ip != me]
+    arps = [packet[ARPPacket] for packet in packets if ARPPacket in packet]
+    asked = any(arp.operation == REQUEST and arp.sender_ip == me for arp in arps)
+    told = any(arp.operation == REPLY and arp.sender_ip != me for arp in arps)
     received = [p for p in packets if IPv4Packet in p and p[IPv4Packet].destination == me]
     segments = [packet for packet in received if TCPSegment in packet]
     said = [packet[TCPSegment].payload for packet in segments]
@@ -215,4 +216,4 @@ def which_layer(packets: list[Packet], me: IPv4Address, carrier: bool = True) ->
         return "link"
     if any(kind in (3, 11, 12) for kind, _ in errors):
         return "internet"
-    return "link" if asked and not arp and not received else "unknown"
+    return "link" if asked and not told and not received else "unknown"

@@ -9,7 +9,7 @@ from netlib.wire.checksum import internet_checksum
 
 def owners_by(frame: bytes, *, padding: bool = True, ihl: bool = True, offset: bool = True, tag: bool = True,
               one_record: bool = False, header: bool = True, types: bool = True, always: bool = False,
-              checked: bool = True) -> Parts:  # fmt: skip
+              checked: bool = True, rest: bool = True, first_only: bool = False) -> Parts:  # fmt: skip
     found: Parts = []
 
     def need(fits: bool) -> None:
@@ -30,7 +30,7 @@ def owners_by(frame: bytes, *, padding: bool = True, ihl: bool = True, offset: b
     if kind == b"\x08\x06":
         need(len(frame) >= at + 28)
         take("arp", 28)
-        take("padding", len(frame) - at - 28)
+        take("padding", len(frame) - at - 28 if rest else 0)
         return found
     if kind not in (b"\x08\0", b"\x86\xdd"):
         take("unknown", len(frame) - at)
@@ -63,7 +63,7 @@ def owners_by(frame: bytes, *, padding: bool = True, ihl: bool = True, offset: b
                 take("tls" if header else sealed, min(5, end - at))
                 content = max(0, min(content if not one_record else end, end - at - 5))
                 take(sealed, content)
-                at += 5 + content
+                at = end if first_only else at + 5 + content
             at = end
         else:
             take("application", end - at)
@@ -73,7 +73,7 @@ def owners_by(frame: bytes, *, padding: bool = True, ihl: bool = True, offset: b
         take("application", end - at - 8)
     else:
         take("icmp" if protocol in (1, 58) else "unknown", end - at)
-    take("padding", len(frame) - end)
+    take("padding", len(frame) - end if rest else 0)
     return found
 
 

@@ -50,8 +50,8 @@ def to_me(payload: bytes = b"", options: bytes = b"", **flags: Any) -> bytes:
 
 
 def arp(operation: int, sender: IPv4Address, target: IPv4Address) -> bytes:
-    mac = MACAddress(CLIENT_MAC if sender == CLIENT else ROUTER_MAC)
-    there = MACAddress.BROADCAST if operation == REQUEST else MACAddress(CLIENT_MAC)
+    mac, other = map(MACAddress, (CLIENT_MAC, ROUTER_MAC) if sender == CLIENT else (ROUTER_MAC, CLIENT_MAC))
+    there = MACAddress.BROADCAST if operation == REQUEST else other
     packet = ARPPacket(operation=operation, sender_mac=mac, sender_ip=sender, target_ip=target)
     return stack(EthernetFrame(there, mac, ETHERTYPE_ARP), packet)
 
@@ -85,6 +85,7 @@ def words() -> dict[str, bytes]:
         "arp?": arp(REQUEST, CLIENT, ROUTER),
         "arp!": arp(REPLY, ROUTER, CLIENT),
         "arp from others": arp(REQUEST, ROUTER, CLIENT),
+        "our arp!": arp(REPLY, CLIENT, ROUTER),
         "syn": from_me(syn=True),
         "syn+ack": to_me(syn=True, ack=True),
         "ack": from_me(ack=True),
@@ -189,11 +190,13 @@ def why(args: Any) -> str:
 def which_by(packets: list[Packet], me: IPv4Address, carrier: bool = True, *, whose: bool = True, last: bool = True,
              close: bool = True, clear: bool = True, inside: bool = True, syn: bool = True, far: str = "link",
              silence: str = "unknown", top: bool = True, looks: bool = True, redirect: bool = False,
-             limit: int = 400, bad: str = "application") -> str:  # fmt: skip
+             limit: int = 400, bad: str = "application", own: bool = False,
+             any_arp: bool = False) -> str:  # fmt: skip
     if not carrier and looks:
         return "physical"
-    mine = [p for p in packets if ARPPacket in p and p[ARPPacket].sender_ip == me]
-    answered = any(ARPPacket in p and p[ARPPacket].operation == REPLY for p in packets)
+    arps = [p[ARPPacket] for p in packets if ARPPacket in p]
+    asked = any(arp.sender_ip == me and (arp.operation == REQUEST or any_arp) for arp in arps)
+    answered = any(arp.operation == REPLY and (arp.sender_ip != me or own) for arp in arps)
     got = [p for p in packets if IPv4Packet in p and (p[IPv4Packet].destination == me or not whose)]
     segments = [p for p in got if TCPSegment in p]
     said = [p[TCPSegment].payload for p in segments]
@@ -221,7 +224,7 @@ def which_by(packets: list[Packet], me: IPv4Address, carrier: bool = True, *, wh
         return far
     if any(kind in (3, 11, 12) or (redirect and kind in (0, 5)) for kind, _ in errors):
         return "internet"
-    return "link" if mine and not answered and not got else silence
+    return "link" if asked and not answered and not got else silence
 
 
 def variant(**keywords: Any) -> Callable[..., str]:
@@ -259,6 +262,8 @@ WHICH_LAYER = Exercise(
         "no carrier, after it has worked": case(*REACHED, "post", "http 200", carrier=False),
         "nobody answers ARP": case("arp?", "arp?", "arp?"),
         "nobody answers ARP, but others ask": case("arp?", "arp from others", "arp?"),
+        "nobody answers ARP, but we do": case("arp?", "arp from others", "our arp!", "arp?"),
+        "we answer ARP, and ask nothing": case("arp from others", "our arp!", "syn"),
         "nobody answers ARP, but a group is spoken to": case("arp?", "to a group", "arp?"),
         "the SYN needs no ARP, and is not answered": case("syn", "syn", "syn"),
         "ARP is answered, the SYN is not": case("arp?", "arp!", "syn", "syn"),
@@ -307,6 +312,10 @@ WHICH_LAYER = Exercise(
         Mistake("It looks as if any RST says that nobody listens: behind a SYN+ACK somebody did.", variant(syn=False)),
         Mistake("It looks as if ICMP 3/1 is read as a matter of routing: the last router's ARP got no answer.",
                 variant(far="internet")),
+        Mistake("It looks as if our own ARP reply counts as an answer: only one from somebody else does.",
+                variant(own=True)),
+        Mistake("It looks as if our own ARP reply counts as a question: only a request, operation 1, asks.",
+                variant(any_arp=True)),
         Mistake("It looks as if silence is blamed on one layer: it fits several.", variant(silence="internet")),
         Mistake("It looks as if silence is blamed on one layer: it fits several.", variant(silence="transport")),
         Mistake("It looks as if silence is blamed on one layer: it fits several.", variant(silence="link")),

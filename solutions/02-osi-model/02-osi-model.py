@@ -68,7 +68,8 @@ print(len(request), "bytes, of which", len(order), "are the order")
 # | your data and one byte more, encrypted | the byte more is the *real* type, which nobody on the way may see |
 # | 16 bytes | a tag: the proof that nobody has changed anything |
 #
-# So 83 bytes become 83 + 1 + 16 = 100, which is `64` in hex, with 5 bytes before them. Type these five yourself:
+# So 83 bytes become 83 + 1 + 16 = 100, which is `64` in hex, with 5 bytes before them. Here are
+# these five, typed by hand. Change one, and see below what no longer fits; then put it back:
 
 # %%
 record_header = bytes.fromhex("17 03 03 00 64")
@@ -715,7 +716,7 @@ table(rows, columns, "Six requests on two connections")
 # | `"transport"` | ICMP 3/2 or 3/3 was received; or a RST was received, and no SYN (with ACK) |
 # | `"link"` | ICMP 3/1 was received |
 # | `"internet"` | any other ICMP of type 3, 11 or 12 was received |
-# | `"link"` | an ARP packet was sent by us, no ARP reply (operation 2) from anybody else is there, and nothing was received |
+# | `"link"` | an ARP request (operation 1) was sent by us, no ARP reply (operation 2) from anybody else is there, and nothing was received |
 # | `"unknown"` | otherwise |
 #
 # **Received** is an IP packet whose *destination* is `me`. Other packets may be there too: our own, and what others tell each
@@ -785,7 +786,7 @@ def which_layer(packets: list[Packet], me: IPv4Address, carrier: bool = True) ->
         return "internet"
 
     arps = [packet[ARPPacket] for packet in packets if ARPPacket in packet]
-    asked = any(arp.sender_ip == me for arp in arps)
+    asked = any(arp.operation == 1 and arp.sender_ip == me for arp in arps)
     answered = any(arp.operation == 2 and arp.sender_ip != me for arp in arps)
     return "link" if asked and not answered and not received else "unknown"
     ### END SOLUTION
@@ -815,7 +816,7 @@ table(
 #
 # Now your functions get bytes that no author has made up. The lab has six Linux network stacks: a client, a switch, a
 # router, a balancer and two web servers. The balancer is **HAProxy** on the ports 80 and 443, where it goes by requests, and the
-# kernel's own **NAT** on port 8080, where it goes by connections.
+# kernel's own **NAT** on port 8080, where it goes by connections. (The drawing calls it a router, for that is what its kernel is.)
 #
 #     client --- sw --- r1 --- lb --- web1
 #                                \--- web2
@@ -922,6 +923,8 @@ else:
 # The name of the server passes in the clear: it is in the first message of the TLS handshake (**SNI**), so that a server with
 # many names knows which certificate to show. And the client's address is at web1 in what TCP *carries*: the balancer
 # has added a line, `x-forwarded-for`, because the packets themselves now come from the balancer. Hold that thought.
+#
+# (Encrypted Client Hello, RFC 9849 of 2026, hides the name where both ends can do it. The addresses nothing can hide.)
 #
 # ### Your frames, and the kernel's
 #
@@ -1187,7 +1190,7 @@ rows = [
     ("A switch rewrites the MAC addresses", "IEEE 802.1Q: it passes frames on as they are"),
     ("A router looks into TCP", "RFC 1812 5.2.1: it goes by the IP header"),
     ("An L7 balancer passes your connection on", "RFC 9110 3.7: a gateway is a server, and a client"),
-    ("HTTPS hides whom you talk to", "RFC 8446, RFC 6066 3: addresses, ports and SNI are clear"),
+    ("HTTPS hides whom you talk to", "RFC 6066 3: addresses, ports and, without ECH, SNI are clear"),
 ]
 claims(
     [(*row, ours, theirs) for row, ours, theirs in zip(rows, in_netlib, kernel, strict=True)],

@@ -303,6 +303,50 @@ def owners_tls_by_type(frame):
     return parts
 
 
+def owners_record_lengths_of_one_byte(frame):
+    """The low byte of a record's length alone."""
+    parts = right_owners(frame)
+    if not any(name == "tls" for name, _ in parts):
+        return parts
+    at = sum(size for _, size in parts[:3])
+    end = len(frame) - (parts[-1][1] if parts[-1][0] == "padding" else 0)
+    found = []
+    while at < end:
+        size = frame[at + 4] if at + 4 < end else 0
+        found += [("tls", min(5, end - at)), ("sealed" if frame[at] == 23 else "tls", min(size, max(0, end - at - 5)))]
+        at += 5 + size
+    merged = parts[:3]
+    for name, size in [*found, ("padding", len(frame) - end)]:
+        if size and merged[-1][0] == name:
+            merged[-1] = (name, merged[-1][1] + size)
+        elif size:
+            merged.append((name, size))
+    return merged
+
+
+def owners_tls_3_3_only(frame):
+    """Both bytes of the version: but a ClientHello's record says 3.1."""
+    parts = right_owners(frame)
+    if len(parts) > 3 and parts[2][0] == "tcp" and parts[3][0] == "tls":
+        at = sum(size for _, size in parts[:3])
+        if frame[at + 2] != 3:
+            rest = [part for part in parts[3:] if part[0] == "padding"]
+            return [*parts[:3], ("application", len(frame) - at - sum(size for _, size in rest)), *rest]
+    return parts
+
+
+def owners_total_unchecked(frame):
+    """A packet shorter than its own header passes."""
+    try:
+        return right_owners(frame)
+    except ValueError:
+        at = 18 if frame[12:14] == b"\x81\0" else 14
+        total = int.from_bytes(frame[at + 2 : at + 4], "big")
+        if frame[at - 2 : at] == b"\x08\0" and frame[at] == 0x45 and total < 20 <= len(frame) - at:
+            return [("ethernet", at), ("ip", 20), ("padding", len(frame) - at - 20)]
+        raise
+
+
 def owners_one_record(frame):
     parts = right_owners(frame)
     names = [name for name, _ in parts]
@@ -610,7 +654,7 @@ def right_which_layer_ranked(packets, me, carrier=True):
     for packet in packets:
         if ARPPacket in packet:
             if packet[ARPPacket].sender_ip == me:
-                asked = True
+                asked |= packet[ARPPacket].operation == 1
             elif packet[ARPPacket].operation == 2:
                 heard = True
             continue
@@ -743,6 +787,24 @@ def which_any_arp_will_do(packets, me, carrier=True):
     return "unknown" if found == "link" and others else found
 
 
+def which_own_reply(packets, me, carrier=True):
+    """An ARP reply of our own, taken for an answer."""
+    found = right_which_layer(packets, me, carrier)
+    replied = any(ARPPacket in p and p[ARPPacket].operation == 2 for p in packets)
+    told = any(ICMPMessage in p for p in packets)
+    return "unknown" if found == "link" and replied and not told else found
+
+
+def which_own_reply_asks(packets, me, carrier=True):
+    """Any ARP of ours, taken for a question."""
+    found = right_which_layer(packets, me, carrier)
+    arps = [p[ARPPacket] for p in packets if ARPPacket in p]
+    got = any(IPv4Packet in p and p[IPv4Packet].destination == me for p in packets)
+    told = any(arp.operation == 2 and arp.sender_ip != me for arp in arps)
+    ours = any(arp.sender_ip == me for arp in arps)
+    return "link" if found == "unknown" and ours and not told and not got else found
+
+
 def which_any_icmp(packets, me, carrier=True):
     """Whatever ICMP says, it is trouble."""
     found = right_which_layer(packets, me, carrier)
@@ -787,7 +849,7 @@ WRONG = {
         owners_fixed_offsets, owners_no_tag, owners_never_rejects, owners_ipv4_only, owners_one_record,
         owners_record_with_its_header, owners_tls_by_port, owners_empty_parts, owners_index_error, owners_any_version,
         owners_tls_by_type,
-        owners_data_offset_unchecked,
+        owners_data_offset_unchecked, owners_record_lengths_of_one_byte, owners_tls_3_3_only, owners_total_unchecked,
     ],
     "2.3": [
         named("encapsulate_macs_swapped", encapsulate_variant(swap_macs=True)),
@@ -846,7 +908,7 @@ WRONG = {
         named("which_no_prohibited", which_without(is_icmp(3, 13))),
         which_any_reset, which_reset_first, which_counts_own, which_last_packet, which_first_status, which_5xx_only,
         which_any_alert, which_first_record, which_ignores_carrier, which_arp_means_link, which_any_arp_will_do,
-        which_hears_groups,
+        which_hears_groups, which_own_reply, which_own_reply_asks,
         which_any_icmp,
     ],
 }  # fmt: skip
