@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 05 The IP packet
+# # 5. The IP packet: twenty bytes on every hop
 #
 # Your service sends messages of 8 KB over UDP to a collector in another region. The network team measures that 1 % of
 # all packets get lost. You measure that 6 % of your messages get lost. None arrives damaged and none arrives in part.
