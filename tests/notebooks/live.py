@@ -30,8 +30,18 @@ def live_output(chapter: str, before: str = "pass") -> str:
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
     live = [cell for cell in notebook.cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
-    outputs = [output for cell in live for output in cell.outputs]
-    return "\n".join(output.get("text") or output["data"]["text/plain"] for output in outputs)
+    return "\n".join(text for cell in live for text in texts(cell.outputs))
+
+
+def texts(outputs: list[nbformat.NotebookNode]) -> list[str]:
+    """What each output says as text.  What was printed in one go is one, also where it arrived in pieces."""
+    said: list[str] = []
+    for output, before in zip(outputs, [None, *outputs], strict=False):
+        if output.output_type == "stream" and before and before.output_type == "stream":
+            said[-1] += output.text
+        else:
+            said.append(output.get("text") or output["data"]["text/plain"])
+    return said
 
 
 def skip_without_lab(chapter: str) -> None:
