@@ -94,7 +94,10 @@ class Driver:
             raise TypeError(f"outbox is {given!r:.60}: it has to be a list of ARP packets")
         if given:
             self.claim.outbox = []
-        self.lines += [f"{now:g} s: {sentence(each)}" for each in given]
+        for each in given:
+            if isinstance(each, tuple):
+                raise TypeError("outbox holds a pair: here it has to hold ARP packets alone, since all are broadcast")
+            self.lines.append(f"{now:g} s: {sentence(each)}")
 
     def told(self, now: float) -> list[str]:
         self.empty(now)
@@ -313,8 +316,29 @@ class DefendsAlreadyLost(NetlibClaim):
             self.say(self.address)
 
 
+class DefendsEach(NetlibClaim):
+    """Each conflict is answered by an announcement, however soon it comes."""
+
+    def receive(self, packet: ARPPacket, now: float) -> None:
+        self.last_conflict = self.last_defence = float("-inf")
+        super().receive(packet, now)
+
+
+class DefencePutsOff(NetlibClaim):
+    """A defence counts as an announcement: the next one is 2 s after it."""
+
+    def receive(self, packet: ARPPacket, now: float) -> None:
+        before = len(self.outbox)
+        super().receive(packet, now)
+        if self.state == ANNOUNCING and len(self.outbox) > before:
+            self.due = now + 2
+
+
 def why(case: Any) -> str:
     method, *args = case[-1]
+    before = CLAIM.attempt(NetlibClaim, case[:-1])[-1][1] or []
+    if "state: LOST" in before:
+        return "LOST is for good: nothing more is sent, and no timer runs (rule 5)."
     if method != "receive":
         return "Three probes, 2 s of silence, an announcement, and 2 s later another (rules 1 and 2)."
     packet = packet_of(args[0])
@@ -382,12 +406,16 @@ CLAIM = Driven(
         Mistake("It looks as if the first conflict is enough to lose the address: defend it once (rule 4).", GivesUp),
         Mistake("It looks as if it is defended again and again: not within 10 s of a conflict (rule 4).",
                 DefendsAlways),
+        Mistake("It looks as if every conflict is answered: less than 10 s after the one before, give up (rule 4).",
+                DefendsEach),
         Mistake("It looks as if it is lost after exactly 10 s as well: less than 10 s is too soon (rule 4).",
                 GivesUpAtTen),
         Mistake("It looks as if the first announcement does not wait: 2 s behind the last probe (rule 2).",
                 AnnouncesAtOnce),
         Mistake("It looks as if there is one announcement: two, 2 s apart (rule 2).", AnnouncesOnce),
         Mistake("It looks as if a lost address is still defended: LOST is for good (rule 5).", DefendsAlreadyLost),
+        Mistake("It looks as if a defence puts the second announcement off: that comes 2 s after the first (rule 4).",
+                DefencePutsOff),
     ],
     without=("netlib.link.conflict", "netlib.link.neighbours"),
     why=why,

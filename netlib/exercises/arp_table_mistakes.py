@@ -4,7 +4,18 @@ Each mistake is that table with one rule broken.
 """
 
 from netlib.grading import Mistake
-from netlib.link.neighbours import DELAY, FAILED, INCOMPLETE, PROBE, REACHABLE, STALE, Neighbour, Neighbours, Timers
+from netlib.link.neighbours import (
+    DELAY,
+    FAILED,
+    INCOMPLETE,
+    PENDING,
+    PROBE,
+    REACHABLE,
+    STALE,
+    Neighbour,
+    Neighbours,
+    Timers,
+)
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.arp import REQUEST, ARPPacket
 
@@ -42,6 +53,27 @@ class KeepsAll(NetlibTable):
         entry.pending.append(packet)
 
 
+class KeepsTheOldest(NetlibTable):
+    """When 64 wait, what comes later is dropped."""
+
+    def keep(self, entry: Neighbour, packet: bytes) -> None:
+        if len(entry.pending) < PENDING:
+            super().keep(entry, packet)
+
+
+class CountsOn(NetlibTable):
+    """The questions of an entry are counted once, for its whole life."""
+
+    def __init__(self, address: IPv4Address, mac: MACAddress) -> None:
+        super().__init__(address, mac)
+        self.asked: dict[IPv4Address, int] = {}
+
+    def ask(self, address: IPv4Address, entry: Neighbour, now: float) -> None:
+        super().ask(address, entry, now)
+        self.asked[address] = self.asked.get(address, 0) + 1
+        entry.probes = max(entry.probes, self.asked[address])
+
+
 class LosesTheFirst(NetlibTable):
     """The packet that made it ask is never sent."""
 
@@ -59,6 +91,12 @@ class AsksOnce(NetlibTable):
     def __init__(self, address: IPv4Address, mac: MACAddress) -> None:
         super().__init__(address, mac)
         self.timers = Timers(lock=-1.0, broadcasts=1, retransmit=3.0)
+
+
+class AsksTwice(NetlibTable):
+    def __init__(self, address: IPv4Address, mac: MACAddress) -> None:
+        super().__init__(address, mac)
+        self.timers = Timers(lock=-1.0, broadcasts=2, unicasts=2)
 
 
 class GivesUpAtTheLastQuestion(NetlibTable):
@@ -251,6 +289,10 @@ MISTAKES = [
     Mistake("It looks as if the packet that made it ask is forgotten: it has to go when the answer is there.",
             LosesTheFirst),
     Mistake("It looks as if any number of packets wait: of more than 64, the oldest go (rule 2).", KeepsAll),
+    Mistake("It looks as if the newest packet is dropped when 64 wait: the oldest is (rule 2).", KeepsTheOldest),
+    Mistake("It looks as if questions are counted on from the last time: each INCOMPLETE and each PROBE has three "
+            "(rules 2 and 6).", CountsOn),
+    Mistake("It looks as if it asks twice: three times, a second apart (rule 2).", AsksTwice),
     Mistake("It looks as if it asks for ever: three questions, and a second after the third it is FAILED (rule 2).",
             NeverGivesUp),
     Mistake("It looks as if it asks only once: three times, a second apart (rule 2). Does deadline() say when?",

@@ -437,6 +437,34 @@ class BelievesOnce(Table):
             super().learn(packet, answers, now)
 
 
+class TimerRunsOn(Table):
+    """STALE by another MAC address, and the timer of before is not stopped."""
+
+    def become(self, address, state, now):
+        due = self.known[address].due
+        super().become(address, state, now)
+        if state == "STALE" and due is not None and due > now:
+            self.known[address].due = due
+
+
+class CountsOn(Table):
+    """Three questions in an entry's life, not in each INCOMPLETE and each PROBE."""
+
+    def become(self, address, state, now):
+        left = self.known[address].left if self.known[address].state else 3
+        self.questions = max(left, 1)
+        super().become(address, state, now)
+
+
+class SaysNone(Table):
+    """Its rows have None, or bytes, where text is expected."""
+
+    def rows(self):
+        return [
+            {"address": str(address), "mac": entry.mac, "state": entry.state} for address, entry in self.known.items()
+        ]
+
+
 class NeverOld(Table):
     stay = MappingProxyType({"DELAY": 5.0})
 
@@ -685,6 +713,16 @@ class RivalsForEver(Claiming):
         super().receive(packet, now)
 
 
+class DefenceIsTheSecond(Claiming):
+    """A defence puts the second announcement off."""
+
+    def receive(self, packet, now):
+        said = len(self.outbox)
+        super().receive(packet, now)
+        if self.state == "ANNOUNCING" and len(self.outbox) > said:
+            self.due = now + 2
+
+
 class Timid(Claiming):
     calm = float("inf")
 
@@ -894,12 +932,12 @@ WRONG = {
         ImpatientAtTheEnd, NeverFails, DropsInSilence, FailsForGood, BelievesStrangers, HearsAndLearns,
         LearnsNothing, KnowsNobody, AnswersForAll, AnswersToEveryone, TalksToItself, AllIsAnAnswer, StaleAgain,
         BelievesOnce, NeverOld, OldIsGone, SendingRefreshes, HeldBack, NeverChecks, NoDelay, EachUseDelays,
-        ChecksEverybody, RemembersTheDead, HalfAMinuteLate,
+        ChecksEverybody, RemembersTheDead, HalfAMinuteLate, TimerRunsOn, CountsOn, SaysNone,
     ],
     "7.3": [
         ProbesAsOwner, AnnouncesAsNobody, OneProbe, NoPause, OneAnnouncement, DeafToRivals, AfraidOfQuestions,
         AfraidOfAnyProbe, AfraidOfItself, OnlyHearsReplies, RivalsForEver, Timid, Stubborn, TenIsTooSoon,
-        CountsFromDefence, DiesHard, SilentDefence,
+        CountsFromDefence, DiesHard, SilentDefence, DefenceIsTheSecond,
     ],
     "7.4": [
         NamesNothing, NamesAll, AnyChange, FirstForEver, OnlyUnasked, OnlyFrames, OneAddressEach, NoSuccessors,
