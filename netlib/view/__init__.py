@@ -16,6 +16,7 @@
     pieces(rows), owners(arrivals, sockets)         where messages begin and end, and which socket each goes to
     state_line(changes)                             what a machine's state was, and when
     stacked(rows, "ms"), bars(rows)                 where the time goes; one number a row
+    waiting("for the kernel", 8)                    a bar while a cell waits: `with waiting(...):`
     table(rows, columns, caption)                   rows; claims(rows): claim, RFC, netlib, this kernel
 
 Each returns an object that a notebook displays, and that `print` writes as text.  All are pure Python, need nothing
@@ -38,6 +39,7 @@ from netlib.view.states import state_line
 from netlib.view.switching import Passage, passed, switching
 from netlib.view.tables import Table, claims, table
 from netlib.view.trie import prefix_tree
+from netlib.view.waiting import Waiting, waiting
 
 __all__ = [
     "Bars",
@@ -55,6 +57,7 @@ __all__ = [
     "SequenceDiagram",
     "Staircase",
     "Table",
+    "Waiting",
     "address_bits",
     "bars",
     "claims",
@@ -76,5 +79,6 @@ __all__ = [
     "state_line",
     "switching",
     "table",
+    "waiting",
     "zoom",
 ]

@@ -27,6 +27,7 @@ from netlib.view import (
     state_line,
     switching,
     table,
+    waiting,
     zoom,
 )
 from netlib.view.html import View
@@ -129,5 +130,6 @@ def every_view() -> dict[str, View]:
         "tree": prefix_tree([Route(IPv4Network("10.8.0.0/16"), None, 0), Route(IPv4Network("10.8.4.0/24"), R1, 1)],
                             "10.8.4.9", HOSTILE),
         "states": state_line([(0.0, "INCOMPLETE", HOSTILE), (0.002, "REACHABLE", "its answer")], until=40.0),
+        "waiting": waiting(HOSTILE, 7.5),
         "claims": claims([("Ping uses port 7", "RFC 792: no ports", False, None), ("TTL", "RFC 1812", True, "1 less")]),
     }
