@@ -135,7 +135,10 @@ def why(case: Any) -> str:
                 reference.feed(step[1])
         if method == "end":
             left = len(reference.rest)
-            return f"{left} bytes of a message are left: the stream broke off." if left else "No byte is left over."
+            if not left:
+                return "No byte is left over."
+            place = "a length" if left < 4 else "a message, behind its length,"
+            return f"The stream broke off inside {place} with {left} byte{'' if left == 1 else 's'} of the frame there."
         if method == "new":
             return f"No message may be longer than {limit} bytes."
         found = reference.feed(args[0])
@@ -161,13 +164,14 @@ FRAMES = StatefulExercise(
     ),
     pinned=PINNED,
     mistakes=[
+        Mistake("It looks as if the stream may end anywhere: inside a frame, be it in its length or in its message, "
+                "end() raises ValueError.", EndsAnyhow),
         Mistake("It looks as if each piece is taken for itself: keep what is left over for the next one.", Forgetful),
         Mistake("It looks as if one message is returned at a time: a piece may complete several.", OneAtATime),
         Mistake("It looks as if the length is read with its low byte first: the network sends the high one first.",
                 LittleEndian),
         Mistake("It looks as if any length is believed: above `limit`, raise ValueError at once.", NoLimit),
         Mistake("It looks as if a message of exactly `limit` bytes is refused: it may be that long.", LimitReached),
-        Mistake("It looks as if the stream may end anywhere: inside a message, end() raises ValueError.", EndsAnyhow),
         Mistake("It looks as if empty messages get lost: a length of 0 is a message, too.", NoEmpty),
     ],
     without=("netlib.apps.rpc", "netlib.apps.rpc_messages", "netlib.exercises.client_server_peers"),

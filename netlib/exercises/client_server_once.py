@@ -123,6 +123,25 @@ class ForgetsThatItWasDone(AtMostOnce):
         self.floor.clear()
 
 
+class FloorSinks(AtMostOnce):
+    """Takes the number that was driven out last for the floor, be it higher or lower."""
+
+    def remember(self, client: str, number: int, reply: bytes) -> None:
+        out = next(iter([*self.kept, (client, number)])) if (client, number) in self.under_way else None
+        before = len(self.kept)
+        super().remember(client, number, reply)
+        if out and len(self.kept) == before:
+            self.floor[out[0]] = out[1]
+
+
+class EmptyIsNone(AtMostOnce):
+    """Takes an empty reply for none."""
+
+    def admit(self, client: str, number: int, now: float) -> bool | bytes | None:
+        said = super().admit(client, number, now)
+        return True if said == b"" else said
+
+
 class Unbounded(AtMostOnce):
     def __init__(self, replies: int = 1000, keep: float = 300.0) -> None:
         super().__init__(10**9, keep)
@@ -193,6 +212,9 @@ AT_MOST_ONCE = StatefulExercise(
     inputs=st.builds(story, st.sampled_from([0, 1, 2, 2, 3, 10]), st.sampled_from([10.0, 300.0]), events),
     pinned=PINNED,
     mistakes=[
+        Mistake("It looks as if an empty reply counts as none: ask whether a reply is kept, not whether it is true.",
+                EmptyIsNone),
+        Mistake("It looks as if the floor sinks when a lower number is driven out: it only rises.", FloorSinks),
         Mistake("It looks as if nothing is remembered: a copy is carried out again.", Twice),
         Mistake("It looks as if a call is known only when it is done: a copy may come while it is under way.",
                 NotUnderWay),

@@ -248,7 +248,7 @@ table(
 # %% [markdown]
 # A hundred times the payload costs 3 % more time. A hundred times the bandwidth takes back those 3 %, and no more. **Bandwidth** says how many bytes fit through in a second;
 # **latency** says how long the first of them is under way. You can buy bandwidth. Latency is distance: light in glass makes about 200 km in a
-# millisecond, so 25 ms are at least 5 000 km of cable, whatever you pay.
+# millisecond, so 5 000 km of cable cost at least 25 ms each way, whatever you pay.
 #
 # So the cost of a design is, first of all, **the number of round trips in which somebody waits**.
 #
@@ -853,8 +853,8 @@ print("answered ", sum(answer.error is None for answer in answers))
 print("withdrawn", len(withdrawn), "times, twice the same:", len(withdrawn) - len(set(withdrawn)))
 
 # %% [markdown]
-# All 200 were carried out, and none of them twice, although more than twice as many questions were sent. But one client has given up: nine times in a row its question or the answer got lost. It has no way to know
-# that its coins are gone.
+# All 200 were carried out, and none of them twice, although more than twice as many questions were sent. But for one call the client has given up: nine times in a row its question or the answer got lost. The client has no
+# way to know that its coins are gone.
 #
 # **What a memory can't do.** A server that crashes and starts again has forgotten everything, and Ada's next copy is a new call to it. A memory that survives has to be written down *together with* the withdrawal, in one
 # transaction of the database. "Exactly once" as such does not exist on a network that loses messages; what exists is at least once plus a memory that makes the second time harmless.
