@@ -51,6 +51,12 @@ def whole_bytes(address: str, prefix: int) -> dict[str, Any]:
 two_spared_at_all = changed(count=lambda right, net: net.size - 2)
 
 
+def mask_too_long(right: dict[str, Any], net: IPv4Network) -> str:
+    """With the ones that stand above bit 31, as the chapter's `dotted` writes it."""
+    mask = ALL_ONES << (32 - net.prefix)
+    return f"{mask >> 24}.{mask >> 16 & 255}.{mask >> 8 & 255}.{mask & 255}"
+
+
 def why_subnet(args: Any) -> str:
     _, prefix = args
     if prefix == 32:
@@ -108,6 +114,8 @@ SUBNET = Exercise(
                 whole_bytes),
         Mistake("It looks as if the network is the address as it was given: its host bits have to become 0.",
                 lambda address, prefix: subnet(address, prefix) | {"network": address}),
+        Mistake("It looks as if the mask has ones above bit 31: & 0xFFFFFFFF takes them off.",
+                changed(mask=mask_too_long)),
         Mistake("It looks as if the mask is turned round: ones stand at the left, for the network's bits.",
                 changed(mask=lambda right, net: str(IPv4Address.from_int(net.mask ^ ALL_ONES)))),
     ],
@@ -175,6 +183,18 @@ def by_text(texts: Sequence[str]) -> list[str]:
     return sorted(aggregate(texts))
 
 
+def joined_by_text(texts: Sequence[str]) -> list[str]:
+    """One pass from left to right, as it would be right if the texts' order were that of the numbers."""
+    found: list[IPv4Network] = []
+    for network in map(IPv4Network, sorted(set(texts))):
+        if found and network.bits < found[-1].bits + found[-1].size:
+            continue
+        found.append(network)
+        while len(found) > 1 and found[-1].prefix and list(found[-1].parent.halves) == found[-2:]:
+            found[-2:] = [found[-1].parent]
+    return list(map(str, found))
+
+
 def why_aggregate(args: Any) -> str:
     if not args[0]:
         return "No networks, no addresses, no cover."
@@ -223,6 +243,8 @@ AGGREGATE = Exercise(
         Mistake("It looks as if a network inside another one stays.", joined_but_nested),
         Mistake("It looks as if the cover holds addresses that were not asked for: it has to be exact.", one_span),
         Mistake("It looks as if networks are sorted as text: as numbers, 9 comes before 10.", by_text),
+        Mistake("It looks as if networks are sorted as text before they are joined: as numbers, 9 comes before 10.",
+                joined_by_text),
     ],
     without=NOT_THESE,
     why=why_aggregate,

@@ -154,8 +154,8 @@ NEXT_HOP = Exercise(
         "no neighbour, though not needed": ("10.4.0.20", OFFICE, "192.168.1.1"),
     },
     mistakes=[
-        Mistake("It looks as if all packets go to the gateway. A neighbour gets its packets itself.",
-                partial(wrong_next_hop, direct=False)),
+        Mistake("It looks as if a neighbour is not recognised. It gets its packets itself: compare the network's bits "
+                "of both addresses, without the host's bits of your own.", partial(wrong_next_hop, direct=False)),
         Mistake("It looks as if the first network that holds the destination wins. Of several it is the one with the "
                 "longest prefix.", partial(wrong_next_hop, choose=lambda there: there[0][1])),
         Mistake("It looks as if the last network that holds the destination wins. Of several it is the one with the "

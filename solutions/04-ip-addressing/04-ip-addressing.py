@@ -387,7 +387,8 @@ SequenceDiagram.from_crossings(
 #     next_hop("172.17.3.9", interfaces, None)             None
 #     next_hop("10.4.0.20", interfaces, "10.9.9.9")        ValueError
 #
-# You can take `int(prefix)` and `number` for the texts in `interfaces`, or your `parse`: they are sound.
+# The texts in `interfaces` are sound. So split them at the slash and take `number` and `int` for the two parts, or your `parse` for the whole.
+# It gives you the host's own address: the network's is what is left when its host bits are cleared.
 #
 # RFC 1122 section 3.3.1.1. Worth 4 points.
 
@@ -601,7 +602,7 @@ print("today:    ", after)
 #
 # | range | word | what for |
 # |---|---|---|
-# | 0.0.0.0/8 | `this network` | as a source: "I have no address yet"; to listen on: "all my addresses" (RFC 1122 section 3.2.1.3) |
+# | 0.0.0.0/8 | `this network` | as a source: "I have no address yet" (RFC 1122 section 3.2.1.3). To sockets, 0.0.0.0 is "all my addresses" when they listen, and to most kernels this host when they connect |
 # | 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 | `private` | anybody's, inside their own network (RFC 1918) |
 # | 100.64.0.0/10 | `shared` | between a provider and its customers, when the provider does NAT, too (RFC 6598) |
 # | 127.0.0.0/8 | `loopback` | this host, all 16 million of them (RFC 1122 section 3.2.1.3) |
