@@ -42,12 +42,14 @@ def round_trip(
 
 def way(tables: Tables, homes: Homes, routers: set[str], start: str, to: IPv4Address, ttl: int, *, last_ttl: int = 1,
         from_start: bool = False, ttl_first: bool = False, all_forward: bool = False, direct: bool = False,
-        nobody: str = "host unreachable", match: Any = longest_match) -> tuple[list[str], str]:  # fmt: skip
+        by_name: bool = False, nobody: str = "host unreachable",
+        match: Any = longest_match) -> tuple[list[str], str]:  # fmt: skip
     """Who has the packet, one after the other, and how it ends."""
     path = [start]
     while homes.get(to) != path[-1]:
-        on_its_way = len(path) > 1 or from_start
-        if len(path) > 1 and path[-1] not in routers and not all_forward:
+        came_in = path[-1] != start if by_name else len(path) > 1
+        on_its_way = came_in or from_start
+        if (came_in and path[-1] not in routers and not all_forward) or len(path) > 600:
             return path, "dropped"
         if ttl_first and on_its_way and ttl <= last_ttl:
             return path, "time exceeded"
@@ -279,6 +281,8 @@ ROUND_TRIP = Exercise(
               always_told=True),
         wrong("a packet with TTL 1 is sent on by a router.", last_ttl=0),
         wrong("the sender itself takes one off the TTL: only those do who forward.", from_start=True),
+        wrong("a packet that comes back to its sender counts as being sent there: it has come in, as at any other node "
+              "(rules 2 and 4).", by_name=True),
         wrong("the TTL is looked at before the route: without one it is no route, whatever the TTL.",
               ttl_first=True),
         wrong("everybody forwards: who is not in `routers` drops what is not for it.", all_forward=True),

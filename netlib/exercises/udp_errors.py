@@ -55,14 +55,15 @@ def conversation(packet: bytes) -> Socket | None:
 
 def error_by(message: bytes, sockets: list[Socket], *, fixed: bool = False, swapped: bool = False, plain: bool = False,
              names: dict[int, str] = HARD, kinds: tuple[int, ...] = (3, 12), protocol: bool = True,
-             fragments: bool = False, compared: slice = slice(0, 4), peer: bool = True) -> Any:  # fmt: skip
+             fragments: bool = False, compared: slice = slice(0, 4), peer: bool = True,
+             behind: int = 8) -> Any:  # fmt: skip
     """The ways to get it wrong, by keyword."""
     if len(message) < 8 or message[0] not in kinds:
         return None
     name = names.get(message[1]) if message[0] == 3 else {12: "EPROTO"}.get(message[0], "EHOSTUNREACH")
     packet = message[8:]
     start = 20 if fixed else 4 * (packet[0] & 15) if packet else 0
-    if name is None or len(packet) < max(start, 20) + 8 or packet[0] >> 4 != 4 or start < 20:
+    if name is None or len(packet) < max(start, 20) + behind or packet[0] >> 4 != 4 or start < 20:
         return None
     if (protocol and packet[9] != UDP) or (not fragments and int.from_bytes(packet[6:8], "big") & 0x1FFF):
         return None
@@ -92,11 +93,25 @@ def why_error(args: Any) -> str:
         return f"Destination unreachable with code {code} is a soft error, which may pass: no socket is told."
     ends = conversation(message[8:])
     if ends is None:
-        return "The quote is no first piece of an IPv4 packet with UDP in it, with 8 bytes behind its header: None."
+        return f"{why_no_ports(message[8:])} No socket is told."
     told = f"The quoted datagram went from {shown(ends[0])} port {ends[1]} to {shown(ends[2])} port {ends[3]}"
     if ends in sockets:
         return f"{told}: that is the connected socket number {sockets.index(ends)}."
     return f"{told}: no socket here is connected just so, and one that is not connected is not told."
+
+
+def why_no_ports(packet: bytes) -> str:
+    """What keeps a quote from saying whose datagram it was; the first thing that does."""
+    if len(packet) < 20:
+        return f"The quote has {len(packet)} bytes, fewer than an IP header."
+    start = 4 * (packet[0] & 15)
+    if packet[0] >> 4 != 4 or start < 20:
+        return "The quote is not of an IPv4 packet."
+    if packet[9] != UDP:
+        return f"The quoted packet's protocol is {packet[9]}, and UDP's is 17."
+    if int.from_bytes(packet[6:8], "big") & 0x1FFF:
+        return "The quote is of a later fragment, where no ports are."
+    return f"Behind the quoted header of {start} bytes stand {len(packet) - start} bytes: UDP's header would be 8."
 
 
 def shown(address: bytes | None) -> str:
@@ -194,6 +209,8 @@ RECEIVE_ERROR = Exercise(
                 partial(error_by, fragments=True)),
         Mistake("It looks as if only our own address and port are compared: the peer's count, too.",
                 partial(error_by, compared=slice(0, 2))),
+        Mistake("It looks as if a quote that is cut short is read: it needs 8 bytes behind its header.",
+                partial(error_by, behind=4)),
         Mistake("It looks as if type 12, parameter problem, is left out.", partial(error_by, kinds=(3,))),
     ],
     without=("netlib.transport.udp", "netlib.wire.icmp", "netlib.exercises.udp_errors",

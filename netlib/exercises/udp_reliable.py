@@ -390,8 +390,8 @@ RELIABLE = Scenario(
                 when=lambda args, expected, got: "EBADF" in getattr(got, "message", "")),
         Mistake("It looks as if fewer than 4 bytes are taken for an answer: an answer begins with the whole id.",
                 when=takes_short),
-        Mistake("It looks as if the error of an earlier datagram ends the request: catch SocketError. Nobody was "
-                "there then; perhaps somebody is, the next time.",
+        Mistake("It looks as if an error that has come in ends the request: catch SocketError, from send and from "
+                "receive. Nobody was there then; perhaps somebody is, the next time.",
                 when=lambda args, expected, got: getattr(got, "name", "") == "SocketError"),
         Mistake("It looks as if a datagram is lost where send raises: it raised the error of an earlier one, and sent "
                 "nothing. Send again.",

@@ -779,9 +779,9 @@ SequenceDiagram.from_crossings(
 # At each node that has the packet, in this order:
 #
 # 1. The destination is one of the node's own addresses (`homes`): it has arrived.
-# 2. The node is not the one that sent it, and is not in `routers`: it drops the packet without a word.
+# 2. The packet has come in from another node, and this one is not in `routers`: it drops the packet without a word. (So does a host to which a packet of its own comes back.)
 # 3. No route matches: **"no route"**.
-# 4. The node is not the one that sent it, and the TTL that it came with is 1: **"time exceeded"**. Otherwise a node that forwards takes one off; the node that sends does not.
+# 4. The packet has come in from another node, with a TTL of 1: **"time exceeded"**. Otherwise a node that forwards takes one off; the node that sends does not.
 # 5. The next hop is the route's `via`, or the destination where that is `None`. Nobody has that address: **"host unreachable"** (ARP gets no answer).
 # 6. Otherwise the packet goes to the node that has the next hop's address.
 #

@@ -521,7 +521,8 @@ knocks["connected"][1]
 #
 # How does the kernel know which socket? You do: an ICMP error quotes the packet's header and at least 8 bytes behind it, and those are UDP's header. The kernel looks for the socket that is connected *just so*.
 #
-# Not all errors are passed on. Host or network unreachable may pass by itself: a **soft error**. These are the **hard** ones, as Linux has them, by the code of a destination unreachable (type 3):
+# Not all errors are passed on. Host or network unreachable may pass by itself: a **soft error**. These are the **hard** ones, as Linux has them, by the code of a destination unreachable (type 3).
+# Code 4, fragmentation needed, is a case of its own, and left out here: the kernel notes the path's MTU (chapter 6), and Linux tells a connected socket `EMSGSIZE`.
 
 # %%
 HARD = {
