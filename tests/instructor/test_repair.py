@@ -248,12 +248,12 @@ def test_the_chapters_own_cells_are_the_students_to_change() -> None:
     edit.cell(notebook, "94fa6becf980")["source"] = "header = b'my own'"
     edit.convert(notebook, "d00e75a844f4", "markdown")
     edit.delete(notebook, "01191d4864bd")
-    edit.delete(notebook, "2f92f24b67bc")
+    edit.delete(notebook, "6ce4efeb2457")
     made = repaired(notebook)
     cells = {cell["id"]: cell for cell in made.notebook["cells"]}
     assert cells["94fa6becf980"]["source"] == "header = b'my own'"
     assert cells["d00e75a844f4"]["cell_type"] == "markdown"
-    assert "01191d4864bd" in cells and "2f92f24b67bc" in cells
+    assert "01191d4864bd" in cells and "6ce4efeb2457" in cells
     assert made.notes == ["1 of the chapter's code cells was missing; what was missing was put back."]
 
 

@@ -49,7 +49,7 @@ def names_below() -> Counter[str]:
     left out: it has a launcher and blank nodes, and no supervisor yet."""
     below = children(os.getpid())
     launchers = [pid for pid in below if _name(pid) == "lab-launcher" and "lab-supervisor" not in subtree(pid).values()]
-    ahead = subtree(launchers[-1]) if launchers else {}
+    ahead = subtree(launchers[0]) if launchers else {}  # its own launcher comes before those that it forked
     return Counter(_name(pid) for pid in below if pid not in ahead and not is_zombie(pid))
 
 
