@@ -85,17 +85,20 @@ def started(pid: int) -> float:
 class Footprint:
     """The namespaces that the processes below `pid` (and `pid` itself) made for themselves, and who is in them.
 
-    Only processes that were there at that time count: the kernel gives the number of a namespace that is gone to the
-    next one, which may be that of a lab made ahead.
+    What counts are the processes that were there then: the kernel gives the number of a namespace that is gone to the
+    next one, which may be that of another lab.
     """
 
     def __init__(self, pid: int):
         self.taken = time.clock_gettime(time.CLOCK_BOOTTIME)
         own = set(namespaces("self").values())
         self.namespaces = {each for child in [pid, *children(pid)] for each in namespaces(child).values()} - own
+        self.members = [
+            (each, started(each)) for each in pids() if self.namespaces & set(namespaces(each).values())
+        ]  # fmt: skip
 
     def inhabitants(self) -> list[int]:
-        return [pid for pid in self._pids() if self.namespaces & set(namespaces(pid).values()) and not is_zombie(pid)]
+        return [pid for pid, since in self.members if started(pid) == since and not is_zombie(pid)]
 
     def _pids(self) -> list[int]:
         return [pid for pid in pids() if started(pid) <= self.taken]
