@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from netlib.exercises.arp_table import MANY, arp_of
+from netlib.exercises.arp_table import Driver, arp_of
 from netlib.grading import Mistake, StatefulExercise
 from netlib.link.conflict import (
     ANNOUNCING,
@@ -53,56 +53,30 @@ class NetlibClaim(Claim):
         super().__init__(address, mac, Waits(waits))
 
 
-class Driver:
-    """Brings a claim to the time of each step, deadline by deadline, and writes down what it has to say."""
-
-    def __init__(self, claim: Any) -> None:
-        self.claim, self.now = claim, 0.0
-        self.lines: list[str] = []
+class ClaimDriver(Driver):
+    """Drives a claim."""
 
     def start(self, now: float) -> list[str]:
         self.now = now
-        self.claim.start(now)
+        self.machine.start(now)
         return self.told(now)
 
-    def receive(self, said: str, now: float) -> list[str]:
-        self.advance(now)
-        self.claim.receive(packet_of(said), now)
-        return self.told(now)
-
-    def until(self, now: float) -> list[str]:
-        self.advance(now)
-        return self.told(now)
-
-    def advance(self, now: float) -> None:
-        for _ in range(MANY):
-            due = self.claim.deadline()
-            if due is not None and (isinstance(due, bool) or not isinstance(due, int | float)):
-                raise TypeError(f"deadline() returned {due!r:.60}: it has to be a time in seconds, or None")
-            if due is None or due > now:
-                self.now = now
-                return
-            self.now = max(self.now, due)
-            self.claim.tick(self.now)
-            self.empty(self.now)
-        raise RuntimeError(f"deadline() still says {due:g} after tick({self.now:g}), {MANY} times: "
-                           "a tick has to move the deadline on")  # fmt: skip
+    def packet(self, said: str) -> ARPPacket:
+        return packet_of(said)
 
     def empty(self, now: float) -> None:
-        given = self.claim.outbox
+        given = self.machine.outbox
         if not isinstance(given, list):
             raise TypeError(f"outbox is {given!r:.60}: it has to be a list of ARP packets")
         if given:
-            self.claim.outbox = []
+            self.machine.outbox = []
         for each in given:
             if isinstance(each, tuple):
                 raise TypeError("outbox holds a pair: here it has to hold ARP packets alone, since all are broadcast")
             self.lines.append(f"{now:g} s: {sentence(each)}")
 
-    def told(self, now: float) -> list[str]:
-        self.empty(now)
-        lines, self.lines = self.lines, []
-        return [*lines, f"state: {self.claim.state}"]
+    def state(self) -> list[str]:
+        return [f"state: {self.machine.state}"]
 
 
 def sentence(arp: Any) -> str:
@@ -360,7 +334,7 @@ def show(value: Any) -> str | None:
 
 def drive(claim: Callable[..., Any], steps: list[Step], waits: tuple[float, float, float] = WAITS) -> None:
     """Print what a claim says in these steps, and its state after each."""
-    driver = Driver(claim(WANTED, OUR_MAC, waits))
+    driver = ClaimDriver(claim(WANTED, OUR_MAC, waits))
     for method, *args in steps:
         print(f"{method}({', '.join(map(repr, args))})")
         for line in getattr(driver, method)(*args):
@@ -373,10 +347,10 @@ def reproduce(case: Any) -> str:
 
 
 class Driven(StatefulExercise):
-    """Each step by the Driver."""
+    """Each step by the driver."""
 
     def attempt(self, student: Callable[..., Any], case: Any) -> list[list[Any]]:
-        return super().attempt(lambda *args: Driver(student(*args)), case)
+        return super().attempt(lambda *args: ClaimDriver(student(*args)), case)
 
 
 CLAIM = Driven(

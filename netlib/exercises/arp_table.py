@@ -36,50 +36,72 @@ AGES = "it learns and ages: STALE, DELAY, PROBE"
 
 
 class Driver:
-    """Brings a table to the time of each step, deadline by deadline, and writes down what comes out of it."""
+    """Brings a machine that is driven by ARP packets and deadlines to the time of each step, and writes down in `lines`
+    what comes out of it."""
 
-    def __init__(self, table: Any) -> None:
-        self.table, self.now = table, 0.0
+    def __init__(self, machine: Any) -> None:
+        self.machine, self.now = machine, 0.0
         self.lines: list[str] = []
 
-    def send(self, packet: str, next_hop: str, now: float) -> list[str]:
-        self.advance(now)
-        self.table.send(packet.encode(), IPv4Address(next_hop), now)
-        return self.told(now)
+    def empty(self, now: float) -> None:
+        """Take out what the machine has to send and to say, as the host does."""
+        raise NotImplementedError
 
-    def send_many(self, count: int, next_hop: str, now: float) -> list[str]:
-        """Packets named 1, 2, 3, ..."""
-        self.advance(now)
-        for number in range(1, count + 1):
-            self.table.send(str(number).encode(), IPv4Address(next_hop), now)
-        return self.told(now)
+    def state(self) -> list[str]:
+        """What the machine says of itself."""
+        raise NotImplementedError
+
+    def packet(self, said: str) -> ARPPacket:
+        """The ARP packet that a sentence describes."""
+        return packet_of(said)
 
     def receive(self, said: str, now: float) -> list[str]:
         self.advance(now)
-        self.table.receive(packet_of(said), now)
+        self.machine.receive(self.packet(said), now)
         return self.told(now)
 
     def until(self, now: float) -> list[str]:
         self.advance(now)
         return self.told(now)
 
+    def told(self, now: float) -> list[str]:
+        """What has come out since the last step, and what the machine says of itself now."""
+        self.empty(now)
+        lines, self.lines = self.lines, []
+        return lines + self.state()
+
     def advance(self, now: float) -> None:
         """Call `tick` whenever it is due, up to and including `now`."""
         for _ in range(MANY):
-            due = self.table.deadline()
+            due = self.machine.deadline()
             if due is not None and (isinstance(due, bool) or not isinstance(due, int | float)):
                 raise TypeError(f"deadline() returned {due!r:.60}: it has to be a time in seconds, or None")
             if due is None or due > now:
                 self.now = now
                 return
             self.now = max(self.now, due)
-            self.table.tick(self.now)
+            self.machine.tick(self.now)
             self.empty(self.now)
         raise RuntimeError(f"deadline() still says {due:g} after tick({self.now:g}), {MANY} times: "
                            "a tick has to move the deadline on")  # fmt: skip
 
+
+class TableDriver(Driver):
+    """Drives a table."""
+
+    def send(self, packet: str, next_hop: str, now: float) -> list[str]:
+        self.advance(now)
+        self.machine.send(packet.encode(), IPv4Address(next_hop), now)
+        return self.told(now)
+
+    def send_many(self, count: int, next_hop: str, now: float) -> list[str]:
+        """Packets named 1, 2, 3, ..."""
+        self.advance(now)
+        for number in range(1, count + 1):
+            self.machine.send(str(number).encode(), IPv4Address(next_hop), now)
+        return self.told(now)
+
     def empty(self, now: float) -> None:
-        """Take out what the table has to send and to say, as the host does."""
         outbox, resolved, failed = (self.take(name) for name in LISTS)
         said = [f"{now:g} s: to {station(to)}: {sentence(arp)}" for to, arp in pairs("outbox", outbox)]
         self.lines += sorted(said)
@@ -92,21 +114,18 @@ class Driver:
             self.lines.append(f"{now:g} s: {numbered([text(each) for each in failed])} {comes} back: no answer")
 
     def take(self, name: str) -> list[Any]:
-        given = getattr(self.table, name)
+        given = getattr(self.machine, name)
         if not isinstance(given, list):
             raise TypeError(f"{name} is {given!r:.60}: it has to be a list")
         if given:
-            setattr(self.table, name, [])
+            setattr(self.machine, name, [])
         return given
 
-    def told(self, now: float) -> list[str]:
-        """What has come out since the last step, and what the table knows now."""
-        self.empty(now)
-        lines, self.lines = self.lines, []
-        given = self.table.rows()
+    def state(self) -> list[str]:
+        given = self.machine.rows()
         if not isinstance(given, list | tuple):
             raise TypeError(f"rows() returned {given!r:.60}: it has to return a list of dicts")
-        return lines + sorted(map(row_line, given))
+        return sorted(map(row_line, given))
 
 
 def station(mac: Any) -> str:
@@ -186,7 +205,7 @@ def row_line(row: Any) -> str:
 
 def drive(table: Callable[..., Any], steps: list[Step]) -> None:
     """Print what a table does in these steps, and what it knows after each."""
-    driver = Driver(table(OURS, OUR_MAC))
+    driver = TableDriver(table(OURS, OUR_MAC))
     for method, *args in steps:
         print(f"{method}({', '.join(map(str, args))})")
         for line in getattr(driver, method)(*args):
@@ -321,10 +340,10 @@ def log_of(steps: Any) -> list[Any]:
 
 
 class Driven(StatefulExercise):
-    """Each step by the Driver.  What fails before any entry is STALE has no part in ageing, and costs all points."""
+    """Each step by the driver.  What fails before any entry is STALE has no part in ageing, and costs all points."""
 
     def attempt(self, student: Callable[..., Any], case: Any) -> list[list[Any]]:
-        return super().attempt(lambda *args: Driver(student(*args)), case)
+        return super().attempt(lambda *args: TableDriver(student(*args)), case)
 
     def compare(self, args: Any, expected: Any, got: Any) -> Problem | None:
         """The first step whose lines are not those of netlib's table, and which credit is lost by that."""
