@@ -22,6 +22,7 @@ from netlib.view.html import (
     View,
     details,
     escape,
+    framed,
     html_table,
     image,
     shorten,
@@ -182,9 +183,7 @@ class Bars(View):
     def _repr_html_(self) -> str:
         alt = f"Bar chart: {self.caption or 'values'}, {len(self.rows)} bars. The table below says the same."
         table = html_table(self.caption, ("What", "Value"), [(escape(n), escape(self.value(v))) for n, v in self.rows])
-        title = f'<div style="font-weight:bold;color:{INK}">{escape(self.caption)}</div>' if self.caption else ""
-        folded = details("The same as a table", table)
-        return f'<div style="{CARD}">{title}{image(self.svg(), alt, self.width)}{folded}</div>'
+        return framed(self.caption, self.svg(), alt, self.width, table)
 
 
 def bars(rows: Iterable[tuple[object, float]], unit: str = "", caption: str = "") -> Bars:

@@ -7,15 +7,13 @@ owners([("from you", "bound"), ("from other", None)], {"bound": "10.0.0.2:7000"}
 from collections.abc import Mapping, Sequence
 
 from netlib.view.html import (
-    CARD,
     FAINT,
     INK,
     SVG,
     View,
-    details,
     escape,
+    framed,
     html_table,
-    image,
     shorten,
     text_table,
     text_width,
@@ -145,8 +143,3 @@ class Owners(View):
         alt = f"{self.caption or 'Which socket gets each datagram'}: {len(rows)} arrows. The table below says the same."
         body = html_table(self.caption, ("Datagram", "Socket"), rows)
         return framed(self.caption, self.svg(), alt, 2 * BOX + GAP + 20, body)
-
-
-def framed(caption: str, svg: str, alt: str, width: int, table: str) -> str:
-    title = f'<div style="font-weight:bold;color:{INK}">{escape(caption)}</div>' if caption else ""
-    return f'<div style="{CARD}">{title}{image(svg, alt, width)}{details("The same as a table", table)}</div>'

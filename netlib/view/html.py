@@ -113,6 +113,12 @@ def image(svg: str, alt: str, width: int) -> str:
     )
 
 
+def framed(title: str, svg: str, alt: str, width: int, table: str) -> str:
+    """A picture on a card of its own: its title if it has one, the SVG document, and the same as a folded table."""
+    head = f'<div style="font-weight:bold;color:{INK}">{escape(title)}</div>' if title else ""
+    return f'<div style="{CARD}">{head}{image(svg, alt, width)}{details("The same as a table", table)}</div>'
+
+
 def details(summary: str, content: str) -> str:
     """Folded content, opened by a click or the Enter key."""
     return (

@@ -9,16 +9,14 @@ The bytes of a padding lie at the end and belong to nobody inside.
 from collections.abc import Iterable, Sequence
 
 from netlib.view.html import (
-    CARD,
     FAINT,
     INK,
     LINE,
     SVG,
     View,
-    details,
     escape,
+    framed,
     html_table,
-    image,
     text_table,
     text_width,
     visible,
@@ -115,6 +113,4 @@ class Nesting(View):
         alt = f"{said}. The table below says the same."
         columns = ("Owner", "Own bytes", "Share", "Which bytes", "Carries")
         body = html_table(self.caption, columns, [[escape(cell) for cell in row] for row in self.rows()])
-        title = f'<div style="font-weight:bold;color:{INK}">{escape(self.caption)}</div>' if self.caption else ""
-        picture = image(self.svg(), alt, LEFT + SCALE + RIGHT)
-        return f'<div style="{CARD}">{title}{picture}{details("The same as a table", body)}</div>'
+        return framed(self.caption, self.svg(), alt, LEFT + SCALE + RIGHT, body)

@@ -14,15 +14,13 @@ from dataclasses import dataclass
 
 from netlib.view.graph import Layout, lay_out
 from netlib.view.html import (
-    CARD,
     INK,
     LINE,
     SVG,
     View,
-    details,
     escape,
+    framed,
     html_table,
-    image,
     shorten,
     text_table,
     text_width,
@@ -137,10 +135,8 @@ class Network(View):
 
     def _repr_html_(self) -> str:
         svg, width = self.draw()
-        title = f'<div style="font-weight:bold;color:{INK}">{escape(self.title)}</div>' if self.title else ""
         alt = f"{self.summary}. The table below says the same."
-        folded = details("The same as a table", self.table())
-        return f'<div style="{CARD}">{title}{image(svg, alt, width)}{folded}</div>'
+        return framed(self.title, svg, alt, width, self.table())
 
     # As a picture.
 

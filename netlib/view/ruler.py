@@ -10,16 +10,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from netlib.view.html import (
-    CARD,
     FAINT,
     INK,
     LINE,
     SVG,
     View,
-    details,
     escape,
+    framed,
     html_table,
-    image,
     text_table,
     text_width,
     visible,
@@ -121,6 +119,5 @@ class Ruler(View):
         alt = f"{self.caption or 'Fragments on a ruler'}: {len(self.packets)} packets over {self.end} bytes. "
         columns = ("Fragment", "Bytes of the payload", "Offset field", "MF", "Whole packet")
         body = html_table(self.caption, columns, [[escape(cell) for cell in row] for row in self.rows()])
-        title = f'<div style="font-weight:bold;color:{INK}">{escape(self.caption)}</div>' if self.caption else ""
-        picture = image(self.svg(), alt + "The table below says the same.", round(40 + SCALE + BESIDE + FIELDS))
-        return f'<div style="{CARD}">{title}{picture}{details("The same as a table", body)}</div>'
+        width = round(40 + SCALE + BESIDE + FIELDS)
+        return framed(self.caption, self.svg(), alt + "The table below says the same.", width, body)

@@ -8,16 +8,14 @@ The parts have the same order and the same pattern in each bar, and a key below 
 from collections.abc import Iterable, Mapping, Sequence
 
 from netlib.view.html import (
-    CARD,
     FAINT,
     INK,
     PAPER,
     SVG,
     View,
-    details,
     escape,
+    framed,
     html_table,
-    image,
     shorten,
     text_table,
     text_width,
@@ -95,9 +93,7 @@ class Stacked(View):
         )
         rows = [[escape(cell) for cell in self.cells(name, values)] for name, values in self.rows]
         table = html_table(self.caption, ("Bar", *self.parts, "together"), rows)
-        title = f'<div style="font-weight:bold;color:{INK}">{escape(self.caption)}</div>' if self.caption else ""
-        folded = details("The same as a table", table)
-        return f'<div style="{CARD}">{title}{image(self.svg(), alt, round(self.left + ROOM + 120))}{folded}</div>'
+        return framed(self.caption, self.svg(), alt, round(self.left + ROOM + 120), table)
 
 
 def stacked(rows: Iterable[tuple[object, Mapping[str, float]]], unit: str = "", caption: str = "") -> Stacked:
