@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from netlib.grading.exercise import Exercise
+from netlib.grading.pickling import dumps
 from netlib.grading.words import source
 
 CASES_KEPT = 5_000  # of one exercise, whose expected results are kept
@@ -72,7 +73,7 @@ def generated(which: Same, seed: int) -> tuple[bytes, ...]:
     cases: list[bytes] = []
 
     def note(case: Any) -> bool:
-        cases.append(pickle.dumps(case))
+        cases.append(dumps(case))
         return False
 
     if which.exercise.inputs is not None:

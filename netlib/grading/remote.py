@@ -38,6 +38,7 @@ from netlib.grading.outcome import (
     raised_part,
     read_raised,
 )
+from netlib.grading.pickling import Pickler, dumps
 from netlib.grading.plain import MAX_NAME, SHOWN, Decoder, Opaque, TooLarge, clean, plain
 from netlib.grading.sandbox import Broken, Sandbox
 from netlib.worlds.task import Request
@@ -204,7 +205,7 @@ class Conversation:
             value = getattr(thing, name)
             return self.pickled((True, value(*args, **kwargs) if what == "call" else value))
         except RemoteRaised as error:
-            return pickle.dumps((False, RuntimeError(str(error))))
+            return dumps((False, RuntimeError(str(error))))
         except Exception as error:
             return pickled_error(error)
 
@@ -213,21 +214,21 @@ class Conversation:
 
     def pickled(self, value: Any) -> bytes:
         stream = io.BytesIO()
-        Pickler(self, stream).dump(value)
+        Writer(self, stream).dump(value)
         return stream.getvalue()
 
 
 def pickled_error(error: Exception) -> bytes:
     """An exception for the student's code, as itself if it can be copied."""
     try:
-        data = pickle.dumps((False, error))
+        data = dumps((False, error))
         pickle.loads(data)
         return data
     except Exception:
-        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+        return dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
 
 
-class Pickler(pickle.Pickler):
+class Writer(Pickler):
     """Writes messages: what is lent, and the student's own objects, by their numbers."""
 
     def __init__(self, talk: Conversation, stream: io.BytesIO) -> None:

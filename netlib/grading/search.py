@@ -15,6 +15,7 @@ from netlib.grading.child import WALL
 from netlib.grading.corpus import by_weight, corpus, expected, find, weight
 from netlib.grading.exercise import Exercise, Problem
 from netlib.grading.outcome import Outcome
+from netlib.grading.pickling import dumps
 from netlib.grading.remote import carry_out
 from netlib.grading.sandbox import Fork, Sandbox, Starter
 
@@ -100,7 +101,7 @@ class Search:
         """The first pinned case that fails; where there is credit left to lose, the others are tried as well."""
         found = None
         for label, case in self.exercise.cases():
-            key = pickle.dumps(case)
+            key = dumps(case)
             if found is None:
                 self.pinned += 1
             try:
@@ -132,7 +133,7 @@ class Search:
         def fails(case: Any) -> bool:
             if bar is not None and weight(case) >= bar:
                 return False
-            key = pickle.dumps(case)
+            key = dumps(case)
             problem = self.verdict(sandbox, key)
             if problem is None:
                 return False
@@ -201,7 +202,7 @@ class Search:
 
     def confirm(self, found: Counterexample) -> Counterexample:
         """The counterexample once more, in a fresh process and with the full time."""
-        key = pickle.dumps(found.case)
+        key = dumps(found.case)
         with self.sandbox() as sandbox:
             outcome = self.outcome(sandbox, key)
         if outcome.called or outcome.kind == "waiting":

@@ -14,6 +14,7 @@ from typing import Any
 
 from netlib.grading.exercise import MISSING, Args, Exercise, Mistake, Problem, Scenario, StatefulExercise, entry_value
 from netlib.grading.outcome import Outcome, Raised
+from netlib.grading.pickling import dumps
 from netlib.grading.sandbox import Fork, Sandbox
 from netlib.grading.search import Counterexample
 from netlib.grading.words import brief, bytes_side_by_side, differences, indent, source, words
@@ -121,7 +122,7 @@ class Teller:
     def why(self, found: Counterexample) -> str:
         if self.exercise.why is None:
             return ""
-        args: Args = pickle.loads(pickle.dumps(found.case))
+        args: Args = pickle.loads(dumps(found.case))
         return self.exercise.why(args)
 
     def got(self, problem: Problem) -> Part | None:
@@ -251,7 +252,7 @@ def behaves_alike(
     wrong = mistake.wrong
     assert wrong is not None
     with Sandbox(Fork(lambda case: exercise.attempt(wrong, case)), call_limit=0.5) as sandbox:
-        if not alike(found.outcome, sandbox.call(pickle.dumps(found.case))):
+        if not alike(found.outcome, sandbox.call(dumps(found.case))):
             return False, False
         return True, all(alike(outcome, sandbox.call(key)) for key, outcome in observed.items())
 
