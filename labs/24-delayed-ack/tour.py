@@ -43,7 +43,8 @@ def nagle(lab):
     with lab.capture("client:eth1") as capture:
         said, _, delayed = requests(lab, "two")
     told = story(capture)
-    assert waited(told) >= COUNT - 2 and delayed >= COUNT - 4, (waited(told), delayed, said)
+    # on a busy machine a few ACKs come so late that the client's loss probe has sent the body before
+    assert waited(told) >= COUNT - 4 and delayed >= COUNT - 4, (waited(told), delayed, said)
     return f"{said}; {waited(told)} of {COUNT} bodies left only after an ACK, {delayed} ACKs were delayed to the end"
 
 
