@@ -1,5 +1,6 @@
 """SYN cookies: what was put in comes out, in time and for these two ends only."""
 
+from itertools import pairwise
 from random import Random
 
 from hypothesis import given
@@ -52,7 +53,7 @@ def test_guessing_is_hopeless() -> None:
 def test_two_cookies_tell_nothing_of_a_third() -> None:
     """Whatever the two of one minute have in common, their neighbour's is elsewhere."""
     made = [COOKIES.make(HERE, (THERE[0], port), 7, 1460, 0.0) for port in range(1000)]
-    steps = {(b - a) % 2**32 for a, b in zip(made, made[1:], strict=False)}
+    steps = {(b - a) % 2**32 for a, b in pairwise(made)}
     assert len(steps) == 999
 
 

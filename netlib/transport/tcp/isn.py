@@ -28,6 +28,6 @@ def initial_sequence_number(local: End, remote: End, secret: bytes, now: float) 
 
 
 def ends(local: End, remote: End) -> bytes:
-    """The four things that name a connection as bytes, the same for these two ends only: addresses are of one length."""
+    """The four things that name a connection, as bytes: the same for these two ends only."""
     (address, port), (peer, peer_port) = local, remote
     return b"".join((address, port.to_bytes(2, "big"), peer, peer_port.to_bytes(2, "big")))

@@ -1,5 +1,7 @@
 """Initial sequence numbers: a clock for one pair of ends, nothing in common between two pairs."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +41,6 @@ def test_each_of_the_four_and_the_secret_matter() -> None:
 def test_neighbouring_ports_tell_nothing_about_each_other() -> None:
     """The differences between 2,000 neighbours are spread over the circle: each quarter has its share."""
     numbers = [isn((HERE[0], port)) for port in range(10_000, 12_001)]
-    steps = [(b - a) % SEQUENCE_SPACE for a, b in zip(numbers, numbers[1:], strict=False)]
+    steps = [(b - a) % SEQUENCE_SPACE for a, b in pairwise(numbers)]
     shares = [sum(step >> 30 == quarter for step in steps) for quarter in range(4)]
     assert len(set(steps)) == 2000 and all(400 < share < 600 for share in shares)
