@@ -24,7 +24,7 @@ class CongestionControl(Protocol):
         """`acked` > 0 bytes that were outstanding are acknowledged.
 
         `flight` is how many were under way just before; `rtt` the smoothed round-trip time, None if none is known.
-        In a recovery without SACK this is a partial acknowledgment (RFC 6582); in one with SACK it is not called.
+        In a recovery it is a partial acknowledgment (RFC 6582): more is missing.
         """
 
     def on_duplicate_ack(self) -> None:

@@ -20,6 +20,7 @@ class Reno:
         # "The initial value of ssthresh SHOULD be set arbitrarily high" (section 3.1)
         self.ssthresh = UNLIMITED
         self.recovering = False
+        self.inflated = False  # by duplicate acknowledgments, in a recovery without SACK
         self.timed_out = False  # since then nothing new was acknowledged
         self.counted = 0  # bytes acknowledged since the window last grew in congestion avoidance
 
@@ -66,18 +67,18 @@ class Reno:
     def on_loss(self, flight: int, now: float) -> None:
         """Steps 2 and 3 of section 3.2; the 3*SMSS of step 3 are added by `on_duplicate_ack`."""
         self.ssthresh = self.cwnd = self.halved(flight)
-        self.counted, self.recovering = 0, True
+        self.counted, self.recovering, self.inflated = 0, True, False
 
     def on_duplicate_ack(self) -> None:
         """Step 4: "cwnd MUST be incremented by SMSS"; it reflects "the additional segment that has left"."""
         if self.recovering:
-            self.cwnd = min(self.cwnd + self.mss, UNLIMITED)
+            self.cwnd, self.inflated = min(self.cwnd + self.mss, UNLIMITED), True
 
     def deflate(self, acked: int) -> None:
         """A partial acknowledgment: "Deflate the congestion window by the amount of new data acknowledged [...] If the
         partial ACK acknowledges at least one SMSS of new data, then add back SMSS bytes" (RFC 6582 section 3.2)."""
-        self.cwnd = max(self.cwnd - acked, 0) + (self.mss if acked >= self.mss else 0)
-        self.cwnd = max(self.cwnd, self.mss)
+        if self.inflated:
+            self.cwnd = max(self.mss, self.cwnd - acked + (self.mss if acked >= self.mss else 0))
 
     def on_recovered(self, now: float) -> None:
         """Step 6: "TCP MUST set cwnd to ssthresh", this is termed "deflating" the window."""
