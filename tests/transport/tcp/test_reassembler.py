@@ -1,6 +1,9 @@
 """The reassembler: bytes come out once and in order, whatever came in; SACK blocks; floods."""
 
+import sys
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -140,24 +143,19 @@ def test_a_range_too_many_is_not_kept_and_the_others_are(monkeypatch: pytest.Mon
     assert put(r, 15, 18) == STREAM[15:18]  # in order: always
 
 
-def steps(segments: list[tuple[int, bytes]], limit: int) -> int:
-    """How many lines of the reassembler run for these segments: a measure of time that no other load disturbs."""
-    import sys
-
+def lines_run(file: str | None, function: Callable[[int], None], count: int) -> int:
+    """How many lines of a file run for `function(count)`: a measure of time that no other load disturbs."""
     lines = 0
 
-    def trace(frame, event, argument):  # type: ignore[no-untyped-def]
+    def trace(frame: Any, event: str, argument: Any) -> Any:
         nonlocal lines
         lines += event == "line"
-        return trace if frame.f_code.co_filename == module.__file__ else None
+        return trace if frame.f_code.co_filename == file else None
 
-    r = Reassembler(0, limit)
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        for start, data in segments:
-            r.insert(start, data)
-            r.blocks()
+        function(count)
     finally:
         sys.settrace(before)
     return lines
@@ -186,7 +184,13 @@ KINDS = ["every second byte", "every second byte, backwards", "backwards", "the 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flood_costs_linear_time_and_bounded_memory(kind: str) -> None:
-    few, many = (steps(flood(kind, count), 1 << 20) for count in (500, 5000))
+    def insert(count: int) -> None:
+        r = Reassembler(0, 1 << 20)
+        for start, data in flood(kind, count):
+            r.insert(start, data)
+            r.blocks()
+
+    few, many = (lines_run(module.__file__, insert, count) for count in (500, 5000))
     assert many <= 12 * few
     r = Reassembler(0, 2000)
     for start, data in flood(kind, 5000):
