@@ -18,6 +18,7 @@ from typing import Any, Literal, overload
 
 from netlib.internet.input import Internet, SendError, reason
 from netlib.internet.ipv6 import Internet6
+from netlib.internet.nat import NATPart
 from netlib.internet.parts import InternetParts, addressed, returned
 from netlib.internet.routes import Route
 from netlib.kernel.network import BelowSockets
@@ -142,6 +143,13 @@ class Host:
             self.internet6.add_route(network, IPv6Address(via))
         else:
             self.internet.add_route(network, IPv4Address(via))
+
+    def add_nat(self, outside: Interface) -> NATPart:
+        """Translate what crosses the interface `outside` to and from its addresses: the part `nat`.
+
+        `Parts(nat=partial(NAT, choices=Choices(...)))` makes another one of netlib's.
+        """
+        return self.internet.add_nat(outside.number)
 
     def remove_route(self, network: str | IPv4Network) -> None:
         """Forget the route for exactly this network, if there is one."""
