@@ -16,6 +16,7 @@ from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.output import OutputPart, offered_edge
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.reassembler import ReassemblerPart
+from netlib.transport.tcp.recovery import LossRecovery
 from netlib.transport.tcp.rtt import RTTPart
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import CLOSED, State
@@ -58,6 +59,7 @@ class Block:
         self.timers = Timers()
         self.rtt: RTTPart = self.parts.rtt()
         self.congestion: CongestionControl = self.parts.congestion(mss)
+        self.recovery: LossRecovery = self.parts.recovery(False, mss, iss + 1)
         self.policy: OutputPart = self.parts.output(settings)
         self.acknowledging: AcknowledgmentPart = self.parts.acknowledgment(settings)
         self.reassembler: ReassemblerPart | None = None  # from the peer's SYN on
@@ -111,7 +113,7 @@ class Block:
         """RFC 9293 section 3.7.1: "Eff.snd.MSS = min(SendMSS+20, MMS_S) - TCPhdrsize - IPoptionsize" (MUST-16)."""
         size = max(SMALLEST_MSS, min(self.peer_mss, self.path_mss)) - (12 if self.timestamps else 0)
         if size != self.snd.mss:
-            self.snd.mss = self.congestion.mss = size
+            self.snd.mss = self.congestion.mss = self.recovery.mss = size
 
     def clock(self, now: float) -> int:
         """The timestamp clock, in milliseconds: "between 1 ms and 1 second" a tick (RFC 7323 section 5.4)."""

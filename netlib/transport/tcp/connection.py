@@ -268,6 +268,8 @@ class Connection(Reception):
             return self.challenge("ACK of what was never sent, or long ago", now)
         if snd.una < ack:
             self.acknowledged(ack, segment, options, now)
+        elif ack == snd.una:
+            self.on_no_progress(segment, options, now)
         self.take_window(segment, seq, ack)
         if self.fin_acknowledged:
             if self.state is FIN_WAIT_1:
@@ -394,6 +396,7 @@ class Connection(Reception):
         """A router takes packets of `mtu` bytes at most: what was too large is sent again, smaller (RFC 1191)."""
         if self.shrink(mtu - 40):
             self.note("timer", f"path MTU {mtu}", now)
+            self.recovery.on_timeout(now)
             self.snd.nxt = self.snd.una
             self.transmit(now)
 

@@ -44,6 +44,7 @@ class Reception(Transmission):
         self.peer_mss = options.mss if options.mss is not None else DEFAULT_MSS
         self.agree_on_mss()
         self.congestion = self.parts.congestion(snd.mss)
+        self.recovery = self.parts.recovery(self.sack, snd.mss, snd.iss + 1)
         snd.wnd = snd.largest = segment.window
         snd.wl1, snd.wl2 = rcv.irs, snd.una
 

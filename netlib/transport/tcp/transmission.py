@@ -1,9 +1,9 @@
 """What a connection sends: new data, what is lost again, probes of a closed window; and what it learns from an ACK.
 
     transmit          send what the peer, congestion control and the output policy allow
+    resend_next       send again what counts as lost, which goes first
     acknowledged      SND.UNA moves: forget what is acknowledged, measure the round trip, restart the timer
-    on_duplicate      an acknowledgment that moves nothing may still tell of a loss
-    resend            the first unacknowledged segment, or what the recovery says is lost
+    on_no_progress    an acknowledgment that moves nothing may still tell of a loss
     timers            retransmission (RFC 6298 section 5), persist (RFC 9293 section 3.8.6.1)
 
 How large the congestion window is: congestion/.  Which bytes are lost: recovery.py.  Whether a small segment waits:
@@ -13,7 +13,7 @@ output.py.
 from netlib.transport.tcp.block import Block
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.output import NOTHING, Chance
-from netlib.transport.tcp.sequence import SEQUENCE_SPACE
+from netlib.transport.tcp.sequence import SEQUENCE_SPACE, unwrap
 from netlib.transport.tcp.states import CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, LAST_ACK, MAY_TRANSMIT, TIME_WAIT
 from netlib.wire.tcp import TCPSegment
 
@@ -30,6 +30,7 @@ class Transmission(Block):
     keepalives = 0  # probes in a row without an answer
     probes = 0  # of a closed window, in a row without any answer
     backoff = 0  # probes in a row while the window is closed, answered or not
+    probed = False  # the byte at SND.NXT went out as a probe of a closed window, and counts as not sent
     timed: tuple[int, float] | None = None  # (last byte, when it was sent) of the segment whose round trip is measured
     small = 0  # the byte after the last segment of less than MSS (Minshall's SND.SML)
     held = ""  # why nothing more was sent the last time
@@ -45,27 +46,56 @@ class Transmission(Block):
             # "A TCP SHOULD set cwnd to no more than RW before beginning transmission if the TCP has not sent data in
             # an interval exceeding the retransmission timeout" (RFC 5681 section 4.1)
             self.congestion.on_idle(now)
-        chance = Chance(largest=snd.largest, last=self.closing)
-        length = 0
-        while True:
+        chance = Chance(last=self.closing)
+        because = ""
+        while self.resend_next(now):
+            pass
+        while snd.nxt >= snd.max or self.probed:  # else there is more to send again, and no room for it
             chance.queued = self.end - snd.nxt
             chance.window = snd.una + snd.wnd - snd.nxt
+            chance.congestion = self.congestion.cwnd - self.recovery.pipe()
             chance.flight = self.flight
-            chance.congestion = self.congestion_room()
-            chance.mss = snd.mss
+            chance.mss, chance.largest = snd.mss, snd.largest
             chance.small_in_flight = self.small > snd.una
             length, because = self.policy.decide(chance)
             length = min(length, chance.queued, snd.mss, max(0, chance.window))  # a part may be wrong, a window not
             if length <= 0:
+                if because == NOTHING and self.wants_fin() and chance.window > 0:
+                    self.send_fin(now)
                 break
             self.send_text(snd.nxt, length, because, now)
-        if chance.queued == 0 and self.wants_fin() and chance.window > 0:
-            self.send_fin(now)
         self.set_timers(now, because)
 
-    def congestion_room(self) -> int:
-        """Bytes that congestion control still allows."""
-        return self.congestion.cwnd - self.flight
+    def resend_next(self, now: float) -> bool:
+        """Send one segment again if one is due: after a timeout all that the peer does not hold, from SND.NXT on; in a
+        recovery what that says."""
+        snd, mss = self.snd, self.snd.mss
+        room = self.congestion.cwnd - self.recovery.pipe()
+        if snd.nxt < snd.max and not self.probed:
+            hole = self.recovery.hole(snd.nxt, snd.max)
+            snd.nxt = hole[0] if hole else snd.max
+            if not hole:
+                return True
+            length = min(hole[1] - hole[0], mss, snd.una + snd.wnd - snd.nxt)
+            if length <= 0 or (room < length and self.flight):
+                return False
+            self.resend(snd.nxt, snd.nxt + length, "after a timeout all is sent again", now)
+            return True
+        if not self.recovery.recovering or room < mss:
+            return False
+        named = self.recovery.next_segment(self.end > snd.nxt and snd.una + snd.wnd > snd.nxt)
+        if named is None or not snd.una <= named[0] < named[1] <= snd.max:
+            return False
+        self.resend(*named, "the recovery says that it is lost", now)
+        return True
+
+    def resend(self, start: int, end: int, because: str, now: float) -> None:
+        """Send the bytes from `start` up to `end` again, at most a segment; the FIN is the byte after the last."""
+        length = min(end, self.end, start + self.snd.mss) - start
+        if length > 0:
+            self.send_text(start, length, because, now)
+        elif self.closing and not self.fin_acknowledged:
+            self.send_fin(now)
 
     def send_text(self, seq: int, length: int, because: str, now: float) -> None:
         """Send `length` bytes from `seq` on, and our FIN where it follows; SND.NXT moves over them."""
@@ -73,7 +103,8 @@ class Transmission(Block):
         text = bytes(self.sending[offset : offset + length])
         last = offset + length == len(self.sending)
         fin = last and self.closing and seq + length < snd.una + snd.wnd
-        again = seq < snd.max
+        again = seq < snd.max and not self.probed
+        self.probed = False
         after = seq + length + fin
         if again:
             self.count_resent(length)
@@ -83,6 +114,7 @@ class Transmission(Block):
             self.timed = after, now
         if length < snd.mss:
             self.small = after
+        self.recovery.on_sent(seq, after, now)
         snd.nxt = max(snd.nxt, after)
         snd.max = max(snd.max, after)
         self.sent_at = now
@@ -95,13 +127,15 @@ class Transmission(Block):
 
     def send_fin(self, now: float) -> None:
         """Send our FIN alone, for the first time or again."""
-        snd = self.snd
-        again = snd.max > snd.nxt
+        snd, end = self.snd, self.end
+        again = snd.max > end and not self.probed
+        self.probed = False
         if again:
             self.count_resent(0)
-        snd.nxt = self.end + 1
+        self.recovery.on_sent(end, end + 1, now)
+        snd.nxt = max(snd.nxt, end + 1)
         snd.max = max(snd.max, snd.nxt)
-        self.send_segment(self.end, now, because="CLOSE: nothing follows", fin=True, again=again)
+        self.send_segment(end, now, because="CLOSE: nothing follows", fin=True, again=again)
         self.fin_is_sent(now)
 
     def fin_is_sent(self, now: float) -> None:
@@ -152,15 +186,42 @@ class Transmission(Block):
         if self.ecn.reacts(segment, snd.una, snd.max):
             self.congestion.on_ecn(flight, now)
             self.note("acknowledged", "ECE: a router is congested", now)
+        self.probed = False
+        restart = self.consult(ack, options, flight, now)
         if data:
-            self.congestion.on_ack(data, flight, now, self.rtt.smoothed)
             self.note("writable", "new data is acknowledged", now)
         # "When all outstanding data has been acknowledged, turn off the retransmission timer", "When an ACK is received
         # that acknowledges new data, restart the retransmission timer" (RFC 6298 section 5, 5.2 and 5.3)
-        if self.flight:
-            self.timers.start("retransmit", now + self.rtt.rto)
-        else:
+        if not self.flight:
             self.timers.stop("retransmit")
+        elif restart:
+            self.timers.start("retransmit", now + self.rtt.rto)
+
+    def on_no_progress(self, segment: TCPSegment, options: Options, now: float) -> None:
+        """SEG.ACK = SND.UNA: it may be a duplicate in the sense of RFC 5681 section 2, or have news by SACK."""
+        snd = self.snd
+        # "(a) the receiver of the ACK has outstanding data, (b) the incoming acknowledgment carries no data, (c) the
+        # SYN and FIN bits are both off, (d) the acknowledgment number is equal to the greatest acknowledgment
+        # received ... and (e) the advertised window in the incoming acknowledgment equals the advertised window in the last"
+        duplicate = not segment.payload and not segment.fin and segment.window << snd.shift == snd.wnd
+        if self.flight and not self.probed and (duplicate or (self.sack and options.sack)):
+            self.consult(snd.una, options, self.flight, now)
+
+    def consult(self, ack: int, options: Options, flight: int, now: float) -> bool:
+        """Ask the recovery what an acknowledgment means, and do it; whether it restarts the retransmission timer."""
+        blocks = []
+        if self.sack:
+            for first, last in options.sack:
+                start = unwrap(first, ack)
+                if 0 < (size := (last - first) % SEQUENCE_SPACE) < SEQUENCE_SPACE // 2:
+                    blocks.append((start, start + size))
+        verdict = self.recovery.on_ack(ack, blocks, flight, now)
+        verdict.tell(self.congestion, flight, now, self.rtt.smoothed)
+        if verdict.because:
+            self.note("loss" if verdict.lost else "acknowledged", verdict.because, now)
+        if verdict.resend and self.snd.una <= verdict.resend[0] < self.snd.max and self.snd.una > self.snd.iss:
+            self.resend(*verdict.resend, verdict.because, now)
+        return verdict.restart_timer
 
     def measure(self, ack: int, options: Options, now: float) -> None:
         """Take a round-trip time from an acknowledgment: of the segment that is timed; else, where something was
@@ -204,6 +265,7 @@ class Transmission(Block):
             self.resend_syn(now)
         else:
             self.congestion.on_timeout(self.flight, now)
+            self.recovery.on_timeout(now)
             snd.nxt = snd.una  # all that is in flight counts as lost
             self.transmit(now)
             if self.flight == 0:  # the peer has closed its window since
@@ -251,7 +313,8 @@ class Transmission(Block):
         text = bytes(self.sending[snd.nxt - self.start :][:1])
         fin = not text
         again = snd.max > snd.nxt
-        snd.max = max(snd.max, snd.nxt + 1)
+        if not again:
+            snd.max, self.probed = snd.nxt + 1, True
         self.send_segment(snd.nxt, now, text, because="zero-window probe", fin=fin, psh=bool(text), again=again)
         if fin:
             self.fin_is_sent(now)
