@@ -38,6 +38,7 @@ class Choices:
     preserve_parity: bool = True  # "RECOMMENDED" (REQ-4): RTP has even ports, RTCP the odd ones above them
     # "A NAT MUST NOT have a 'Port assignment' behavior of 'Port overloading'" (REQ-3): one outside end for several
     # inside ends, told apart by whom they speak with.  Linux does, and only an address and port-dependent mapping can.
+    # As there, an inside end keeps its outside port with everybody, as long as that is told apart from the others'.
     overload: bool = False
     hairpin: bool = True  # "A NAT MUST support 'Hairpinning'" (REQ-9)
     inbound_refresh: bool = True  # packets from outside keep a session too: "MAY" (REQ-6)
@@ -102,6 +103,7 @@ class Table:
         self.addresses, self.random, self.choices = list(addresses), random, choices
         self.inside: dict[tuple[int, Endpoint, Endpoint | None], Mapping] = {}
         self.outside: dict[tuple[int, Endpoint, Endpoint | None], Mapping] = {}
+        self.same_end: dict[tuple[int, Endpoint], OrderedDict[Mapping, None]] = {}  # protocol, inside end
         self.sessions: dict[tuple[int, Endpoint, Endpoint], Session] = {}  # protocol, inside end, outside one
         self.guests: OrderedDict[Session, None] = OrderedDict()  # opened from outside, the latest heard last
         self.per_host: Counter[IPv4Address] = Counter()  # inside address -> sessions
@@ -147,7 +149,9 @@ class Table:
         if internal.address in self.addresses:  # the router itself
             address = internal.address
         told_apart = remote if choices.overload else None
-        port = self.free_port(protocol, address, internal.port, told_apart)
+        same = self.same_end.get((protocol, internal)) if choices.overload else None
+        wanted = next(iter(same)).external.port if same else internal.port
+        port = self.free_port(protocol, address, wanted, told_apart)
         if port is None:
             return None
         external = Endpoint(address, port)
@@ -156,6 +160,7 @@ class Table:
 
     def enter(self, mapping: Mapping) -> Mapping:
         self.inside[mapping.inside_key] = self.outside[mapping.outside_key] = mapping
+        self.same_end.setdefault((mapping.protocol, mapping.internal), OrderedDict())[mapping] = None
         self.count(mapping, 1)
         return mapping
 
@@ -248,4 +253,8 @@ class Table:
     def unmap(self, mapping: Mapping) -> None:
         """Forget a mapping that has no sessions (any more)."""
         del self.inside[mapping.inside_key], self.outside[mapping.outside_key]
+        same = self.same_end[mapping.protocol, mapping.internal]
+        del same[mapping]
+        if not same:
+            del self.same_end[mapping.protocol, mapping.internal]
         self.count(mapping, -1)

@@ -1,7 +1,7 @@
 """Packets for the tests of the NAT, and a router with one.
 
-    eth0, inside      10.0.0.1/24                  eth1, outside    203.0.113.1/24
-    INSIDE, SECOND    10.0.0.2 and 10.0.0.3        REMOTE, OTHER    198.51.100.7 and 198.51.100.8
+Inside, its eth0 is 10.0.0.1/24, and hosts there are INSIDE and SECOND; outside, its eth1 is 203.0.113.1/24, which is
+OURS, and far behind it are REMOTE and OTHER.
 """
 
 from functools import partial
