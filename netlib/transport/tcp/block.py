@@ -247,6 +247,13 @@ class Block:
             return list(report())
         return self.reassembler.blocks() if self.reassembler else []
 
+    def may_be_marked(self, segment: TCPSegment) -> bool:
+        """Whether the packet of a segment in `outbox` is to be sent as ECT(0), which a router may mark CE.
+
+        Not "pure ACK packets", "retransmitted data packets" and "window probe" packets (RFC 3168 sections 6.1.4 to 6).
+        """
+        return self.ecn.on and len(segment.payload) > 0 and segment.sequence not in self.unmarked
+
     def reset_for(self, segment: TCPSegment, now: float) -> None:
         """Answer a segment with a RST that its sender will accept (RFC 9293 section 3.10.7.1)."""
         reset = TCPSegment(source_port=segment.destination_port, destination_port=segment.source_port, rst=True)

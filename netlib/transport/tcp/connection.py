@@ -266,6 +266,7 @@ class Connection(Reception):
         # ACK sent back" (RFC 5961 section 5)
         if not snd.una - snd.largest <= ack <= snd.max:
             return self.challenge("ACK of what was never sent, or long ago", now)
+        self.probes = 0  # the peer is there
         if snd.una < ack:
             self.acknowledged(ack, segment, options, now)
         elif ack == snd.una:

@@ -4,7 +4,7 @@
     ... the sender, who has halved its window, says so with CWR on its next new data
 
 Two bits of the TCP header tell of two bits of the IP header, which this file never sees: the connection is told
-whether a segment came in a packet marked CE, and `marks` says which packets may be marked at all, as ECT(0).
+whether a segment came in a packet marked CE, and says by `may_be_marked` which packets may be, as ECT(0).
 """
 
 from netlib.wire.tcp import TCPSegment
@@ -47,7 +47,7 @@ class ECN:
 
         "TCP should not react to congestion indications more than once every window of data" (6.1.2).
         """
-        if not (self.on and segment.ece) or (self.reducing is not None and una < self.reducing):
+        if not (self.on and segment.ece) or segment.syn or (self.reducing is not None and una <= self.reducing):
             return False
         self.reducing, self.reduced = nxt, True
         return True

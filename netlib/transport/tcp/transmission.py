@@ -202,7 +202,7 @@ class Transmission(Block):
         snd = self.snd
         # "(a) the receiver of the ACK has outstanding data, (b) the incoming acknowledgment carries no data, (c) the
         # SYN and FIN bits are both off, (d) the acknowledgment number is equal to the greatest acknowledgment
-        # received ... and (e) the advertised window in the incoming acknowledgment equals the advertised window in the last"
+        # received ... and (e) the advertised window in the incoming acknowledgment equals" the last one
         duplicate = not segment.payload and not segment.fin and segment.window << snd.shift == snd.wnd
         if self.flight and not self.probed and (duplicate or (self.sack and options.sack)):
             self.consult(snd.una, options, self.flight, now)
@@ -316,6 +316,7 @@ class Transmission(Block):
         if not again:
             snd.max, self.probed = snd.nxt + 1, True
         self.send_segment(snd.nxt, now, text, because="zero-window probe", fin=fin, psh=bool(text), again=again)
+        self.unmarked.add(snd.nxt % SEQUENCE_SPACE)
         if fin:
             self.fin_is_sent(now)
 
