@@ -158,7 +158,7 @@ class Host:
 
         `Parts(nat=partial(NAT, choices=Choices(...)))` makes another one of netlib's.
         """
-        return self.internet.add_nat(outside.number)
+        return self.internet.add_nat(outside.number, lambda port: any(own.port == port for own in self.tcp.listeners))
 
     def remove_route(self, network: str | IPv4Network) -> None:
         """Forget the route for exactly this network, if there is one."""

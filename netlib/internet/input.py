@@ -12,6 +12,7 @@ What it leaves to others: the next hop's MAC address (link), what a packet carri
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from types import NoneType
@@ -285,12 +286,16 @@ class Internet:
 
     # ---- NAT ---------------------------------------------------------------------------------------------
 
-    def add_nat(self, outside: int) -> NATPart:
-        """From now on what crosses the interface `outside` is translated to and from its addresses there."""
+    def add_nat(self, outside: int, listens: Callable[[int], bool]) -> NATPart:
+        """From now on what crosses the interface `outside` is translated to and from its addresses there.
+
+        `listens` tells whether a socket of our own does at a TCP port.
+        """
         self.outside = outside
         self.nat = self.parts.nat([own.address for own in self.ports[outside].addresses], self.random)
         if isinstance(self.nat, NAT):
             self.nat.dropped = self.nat.reassembler.dropped = self.dropped
+            self.nat.listens = listens
         return self.nat
 
     def receive_by_nat(self, nat: NATPart, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:

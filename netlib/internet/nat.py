@@ -74,7 +74,7 @@ class NAT:
         self.held: OrderedDict[tuple[Endpoint, Endpoint], tuple[float, bytes]] = OrderedDict()  # ours, theirs -> due
         self.refused: list[Refused] = []
         self.dropped: Counter[str] = Counter()
-        self.listens: Callable[[int, int], bool] = lambda protocol, port: False  # the router itself, at this port
+        self.listens: Callable[[int], bool] = lambda port: False  # the router itself, at this TCP port
 
     def forward(self, protocol: int, port: int, address: str | IPv4Address, to_port: int | None = None) -> None:
         """From now on this port of ours leads to a host inside, for everybody ("port forwarding").
@@ -140,7 +140,7 @@ class NAT:
         protocol, remote, external, kind = flow
         mapping = self.known.of_outside(protocol, external, remote)
         if mapping is None:
-            if kind == "syn" and not self.listens(protocol, external.port):
+            if kind == "syn" and not self.listens(external.port):
                 return self.hold(whole, external, remote, now)
             return whole
         session = mapping.sessions.get(remote)
@@ -195,8 +195,8 @@ class NAT:
     def error_inbound(self, packet: bytes, quote: bytes) -> bytes | None:
         """Somebody outside reports about a packet that left: its sender gets a quote of what it has sent.
 
-        The session is none the worse for it: "a NAT device MUST NOT delete the NAT Session" (RFC 5508 REQ-6), for
-        anybody can write such errors.
+        The session is none the worse for it, for anybody can write such errors: "Receipt of any sort of ICMP message
+        MUST NOT terminate the NAT mapping" (RFC 4787 REQ-12), nor "refresh" it, where it is an echo's (RFC 5508 REQ-6).
         """
         flow = read(quote, in_quote=True)
         mapping = flow and self.known.of_outside(flow.protocol, flow.source, flow.destination)

@@ -27,7 +27,7 @@ from netlib.wire.icmp import (
 from netlib.wire.ipv4 import ICMP, TCP, UDP
 
 REQUESTS, REPLIES = (ECHO_REQUEST, TIMESTAMP), (ECHO_REPLY, TIMESTAMP_REPLY)
-# RFC 5508 section 7.1: a redirect is about one link and never crosses a NAT; RFC 6633: nor does a source quench
+# The others stay where they are: a redirect is about one link, and nobody may send a source quench (RFC 6633)
 ERRORS = (DESTINATION_UNREACHABLE, TIME_EXCEEDED, PARAMETER_PROBLEM)
 CHECKSUM_AT = {TCP: 16, UDP: 6}  # offset in the header
 SHORTEST = {TCP: 20, UDP: 8, ICMP: 8}  # bytes of header

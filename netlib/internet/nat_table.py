@@ -6,9 +6,9 @@
     Choices    what NATs do differently, in the words of RFC 4787
 
 Bounded, for the inside may open as many sessions as it likes, and strangers outside may use a mapping that lets them
-in: `sessions` in all and `per_host` for one inside address, beyond which a new one is refused ("it MUST NOT delete
-existing mappings in order to make room", RFC 6888 REQ-8); and a part of them for those that were opened from outside,
-where the one that was silent for longest makes room.
+in: `sessions` in all and `per_host` for one inside address, beyond which a new one is refused (a NAT "MUST NOT delete
+existing mappings in order to 'make room' for the new one", RFC 6888 REQ-8); and a part of them for those that were
+opened from outside, where the one that was silent for longest makes room.
 """
 
 from collections import Counter, OrderedDict
@@ -177,7 +177,7 @@ class Table:
     def alike(self, protocol: int, port: int) -> range:
         """The ports that may stand for this one."""
         choices = self.choices
-        if protocol == ICMP:  # "An identifier of any value may be mapped to any other": they are numbers, no ports
+        if protocol == ICMP:  # identifiers are mere numbers, none better than another
             return range(65536)
         # "If the host's source port was in the range 0-1023, it is RECOMMENDED the NAT's source port be in the same
         # range" (RFC 4787 REQ-3 a))

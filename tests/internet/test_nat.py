@@ -160,7 +160,7 @@ def test_a_syn_that_no_one_asked_for_is_answered_after_six_seconds_and_not_at_al
     assert n.outbound(tcp((INSIDE, 5000), (REMOTE, 80), "syn"), 5.9) is not None  # simultaneous open
     n.tick(6.6)
     assert n.refused == [Refused(unasked, 3)]
-    n.listens = lambda protocol, port: port == 22  # a server on the router
+    n.listens = lambda port: port == 22  # a server on the router
     assert n.inbound(tcp((REMOTE, 80), (OURS, 22), "syn"), 7) is not None
 
 

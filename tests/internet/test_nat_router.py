@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from netlib.host import DATAGRAM, Host, Parts
+from netlib.host import DATAGRAM, STREAM, Host, Parts
 from netlib.internet.fragments import fragment
 from netlib.internet.nat import HOLD, Refused
 from netlib.internet.nat_table import Choices
@@ -71,6 +71,23 @@ def test_the_router_itself_answers_at_its_address_and_has_sockets_there() -> Non
     [(_, other)] = r.inside(udp((INSIDE, 5000), (REMOTE, 53)))
     assert ends(other)[0] != "203.0.113.1:5000"
     assert r.outside(udp((REMOTE, 53), (OURS, 5000), b"!")) == [] and socket.readable
+
+
+def test_the_router_has_connections_of_its_own() -> None:
+    r = Router()
+    server = r.host.socket(STREAM)
+    server.bind("0.0.0.0", 22)
+    server.listen(1)
+    [(name, answer)] = r.outside(tcp((REMOTE, 4000), (OURS, 22), "syn"))
+    assert name == "eth1" and ends(answer) == ("203.0.113.1:22", "198.51.100.7:4000")
+    client = r.host.socket(STREAM)
+    client.connect(str(REMOTE), 80)
+    [(_, syn)] = r.out()
+    port = int(ends(syn)[0].split(":")[1])
+    [(_, other)] = r.inside(tcp((INSIDE, port), (REMOTE, 80), "syn"))
+    assert ends(other)[0] != f"203.0.113.1:{port}"
+    assert r.outside(tcp((REMOTE, 80), (OURS, port), "rst ack")) == []
+    assert [row["state"] for row in r.nat.table() if row["inside"] == f"203.0.113.1:{port}"] == ["CLOSE"]
 
 
 def test_a_forward_and_a_hairpin_go_through_the_router() -> None:
