@@ -94,6 +94,7 @@ def test_what_came_twice_is_reported_once_and_first() -> None:
     assert r.report(2) == [(50, 55), (50, 60)]
     assert r.report() == [(50, 60), (70, 80)]
     put(r, 90, 95)
+    put(r, 95, 97)  # touches, and brings nothing twice
     assert r.duplicate is None
 
 

@@ -51,7 +51,7 @@ def test_whatever_is_sacked_and_acknowledged(first: int, mss: int, data: st.Data
 
 def test_three_ranges_or_more_than_two_segments_above() -> None:
     board = Scoreboard(1000, 0)
-    board.add(1000, 2000), board.add(3000, 4000)
+    board.add(1000, 1500), board.add(3000, 3500)
     assert not board.is_lost(0)
     board.add(5000, 5001)  # a third sequence
     assert board.is_lost(0) and board.is_lost(999) and not board.is_lost(2000)
@@ -60,6 +60,12 @@ def test_three_ranges_or_more_than_two_segments_above() -> None:
     assert not board.is_lost(0)
     board.add(3000, 3001)  # more than two segments
     assert board.is_lost(0)
+
+
+def test_blocks_that_touch_become_one() -> None:
+    board = Scoreboard(1000, 0)
+    board.add(10, 20), board.add(20, 30), board.add(5, 10)
+    assert (board.starts, board.ends) == ([5], [30])
 
 
 def test_a_range_too_many_is_forgotten() -> None:
