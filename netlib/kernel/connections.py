@@ -150,7 +150,7 @@ class Connections:
             connection.accept_syn(segment, now)
             queues.begin(connection)
             self.opening[connection] = listening
-            self.add(key, connection)
+            self.add(key, connection, listening.ttl)
             self.after(connection, now)
 
     def make(self, key: Key, iss: int, listening: Listening) -> Connection:
@@ -201,7 +201,7 @@ class Connections:
         connection.outbox.clear()
         connection.timed = None  # our SYN,ACK went out long ago: no round trip can be measured
         self.opening[connection] = listening
-        self.add(key, connection)
+        self.add(key, connection, listening.ttl)
         connection.segment_arrives(segment, now)
         self.after(connection, now)
         return True
@@ -307,8 +307,10 @@ class Connections:
 
     # ---- the tables ----------------------------------------------------------------------------------------
 
-    def add(self, key: Key, connection: Connection) -> None:
+    def add(self, key: Key, connection: Connection, ttl: int) -> None:
         self.table[key] = connection
+        if ttl != 64:
+            self.ttl[connection] = ttl
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
@@ -354,9 +356,7 @@ class Connections:
             raise SocketError("EADDRNOTAVAIL", f"there is a connection between these ends: {before_this.state}")
         iss = initial_sequence_number(key[:2], key[2:], self.secret[0], now)
         connection = Connection(key[:2], key[2:], iss, mss=self.network.mss(remote), parts=parts, options=options)
-        self.add(key, connection)
-        if ttl != 64:
-            self.ttl[connection] = ttl
+        self.add(key, connection, ttl)
         self.counters["ActiveOpens"] += 1
         connection.open(now)
         self.after(connection, now)
