@@ -72,6 +72,9 @@ class Block:
         self.fin_received = False
         self.abandoned = False  # nobody will take what else arrives
 
+        self.cookie: bytes | None = None  # Fast Open's option for our SYN (RFC 7413): a cookie, b"" to ask for one
+        self.learnt_cookie: bytes | None = None  # what the peer's SYN,ACK had
+        self.fast_open = False  # the peer's cookie was right
         self.timestamps = self.sack = self.scaling = False  # agreed on with the peer
         self.recent = 0  # RFC 7323's TS.Recent, and when it was learnt
         self.recent_at = 0.0
@@ -114,6 +117,15 @@ class Block:
         size = max(SMALLEST_MSS, min(self.peer_mss, self.path_mss)) - (12 if self.timestamps else 0)
         if size != self.snd.mss:
             self.snd.mss = self.congestion.mss = self.recovery.mss = size
+
+    def shrink(self, size: int) -> bool:
+        """The path takes segments of `size` bytes at most; whether that is less than we believed."""
+        if size >= self.path_mss:
+            return False
+        self.path_mss = size
+        before_this = self.snd.mss
+        self.agree_on_mss()
+        return self.snd.mss < before_this
 
     def clock(self, now: float) -> int:
         """The timestamp clock, in milliseconds: "between 1 ms and 1 second" a tick (RFC 7323 section 5.4)."""
@@ -229,6 +241,7 @@ class Block:
             window_scale=self.rcv.shift if scaling else None,
             sack_permitted=self.sack if answer else settings.sack,
             timestamps=(self.clock(now), self.recent) if (self.timestamps if answer else settings.timestamps) else None,
+            fast_open=self.cookie,
         ).build()
 
     def ordinary_options(self, length: int, now: float) -> bytes:

@@ -42,11 +42,17 @@ class Connection(Reception):
 
     # ---- 3.10.1 OPEN -----------------------------------------------------------------------------------------
 
-    def open(self, now: float) -> None:
-        """Active OPEN: afterwards a SYN is under way."""
+    def open(self, now: float, data: bytes = b"", cookie: bytes | None = None, mss: int = 0) -> None:
+        """Active OPEN: afterwards a SYN is under way.
+
+        With a Fast Open `cookie` it carries `data`, as much as fits (`mss`: what the peer is known to take, in bytes);
+        an empty cookie asks for one, which `learnt_cookie` has later (RFC 7413 section 4.2.1).
+        """
         if self.state not in (CLOSED, LISTEN):
             raise CallError("EISCONN", "connection already exists")
         self.passive = False
+        self.sending += data
+        self.cookie, self.peer_mss = cookie, mss or self.peer_mss
         self.enter(SYN_SENT, "active OPEN", now)
         self.send_syn("active OPEN", now)
 
@@ -57,10 +63,13 @@ class Connection(Reception):
         self.passive = True
         self.enter(LISTEN, "passive OPEN", now)
 
-    def accept_syn(self, segment: TCPSegment, now: float) -> None:
-        """Be the connection that a listener's SYN opens, once: it does not listen again."""
+    def accept_syn(self, segment: TCPSegment, now: float, fast_open: bool = False, cookie: bytes | None = None) -> None:
+        """Be the connection that a listener's SYN opens, once: it does not listen again.
+
+        With `fast_open`, since its cookie was right, the data on the SYN is taken; `cookie` is one to give the peer.
+        """
         self.listen(now)
-        self.passive = False
+        self.passive, self.fast_open, self.cookie = False, fast_open, cookie
         self.segment_arrives(segment, now)
 
     # ---- 3.10.2 SEND -----------------------------------------------------------------------------------------
@@ -199,6 +208,9 @@ class Connection(Reception):
         if segment.syn:
             self.synchronize(segment, Options.of(segment), now)
             self.enter(SYN_RECEIVED, "receive SYN", now)
+            if self.fast_open and segment.payload:
+                self.window_field(True)
+                self.take_text(self.rcv.nxt, segment.payload, now)
             self.send_syn("answer to SYN", now)
         # Fourth, other data or control: "should not be possible ... drop the segment"
 
@@ -221,8 +233,10 @@ class Connection(Reception):
         if not segment.ack:
             self.enter(SYN_RECEIVED, "receive SYN: simultaneous open", now)
             return self.send_syn("answer to SYN", now)
+        self.learnt_cookie = options.fast_open
         self.acknowledged(ack, segment, options, now)
         self.establish("receive SYN,ACK", now)
+        snd.nxt = snd.una  # data on our SYN that was not taken goes again at once (RFC 7413 section 4.2.2)
         self.acknowledge("SYN,ACK", now)
         # "If there are other controls or text in the segment, then continue processing at the sixth step"
         self.sixth_and_on(segment, self.rcv.nxt, False, now)

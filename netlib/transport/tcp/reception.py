@@ -10,6 +10,7 @@ Putting in order is reassembler.py's, when to acknowledge acknowledgment.py's.
 
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.sequence import before
+from netlib.transport.tcp.states import CLOSED
 from netlib.transport.tcp.transmission import Transmission
 from netlib.transport.tcp.variables import DEFAULT_MSS
 from netlib.wire.tcp import TCPSegment
@@ -75,6 +76,20 @@ class Reception(Transmission):
 
     def text_arrives(self, seq: int, text: bytes, now: float) -> None:
         """Take in what lies in the window; afterwards it is acknowledged, or will be soon."""
+        assert self.reassembler is not None
+        gap = bool(self.reassembler.blocks())
+        ready = self.take_text(seq, text, now)
+        if self.state is CLOSED:
+            return
+        in_order = ready > 0 and seq <= self.rcv.nxt - ready
+        because = self.acknowledging.at_once(len(text), in_order, gap)
+        if because:
+            self.acknowledge(because, now)
+        elif "delayed_ack" not in self.timers:
+            self.timers.start("delayed_ack", now + self.settings.delayed_ack)
+
+    def take_text(self, seq: int, text: bytes, now: float) -> int:
+        """Keep what lies in the window; how many bytes are in order by it."""
         rcv = self.rcv
         assert self.reassembler is not None
         end = rcv.said if self.fin_at is None else min(rcv.said, self.fin_at)
@@ -82,8 +97,8 @@ class Reception(Transmission):
         if self.abandoned and seq + len(text) > rcv.nxt:
             # "or if new data is received after CLOSE is called, its TCP implementation SHOULD send a RST" (SHLD-3)
             self.send_reset("data for a closed socket", now)
-            return self.fail("ECONNRESET", "data after CLOSE", now)
-        gap = bool(self.reassembler.blocks())
+            self.fail("ECONNRESET", "data after CLOSE", now)
+            return 0
         ready = self.reassembler.insert(seq, text)
         if ready:
             self.received += ready
@@ -91,23 +106,9 @@ class Reception(Transmission):
             rcv.nxt += len(ready)
             self.counts["bytes_received"] += len(ready)
             self.note("readable", "text arrives", now)
-        in_order = len(ready) > 0 and seq <= rcv.nxt - len(ready)
-        because = self.acknowledging.at_once(len(text), in_order, gap)
-        if because:
-            self.acknowledge(because, now)
-        elif "delayed_ack" not in self.timers:
-            self.timers.start("delayed_ack", now + self.settings.delayed_ack)
+        return len(ready)
 
     def report_duplicate(self, seq: int, length: int) -> None:
         """Let the next acknowledgment's SACK tell of data that came twice (RFC 2883), where the reassembler can."""
         if length and hasattr(self.reassembler, "duplicate") and seq + length <= self.rcv.nxt:
             self.reassembler.duplicate = (seq, seq + length)  # type: ignore[union-attr]
-
-    def shrink(self, size: int) -> bool:
-        """The path takes segments of `size` bytes at most; whether that is less than we believed."""
-        if size >= self.path_mss:
-            return False
-        self.path_mss = size
-        before_this = self.snd.mss
-        self.agree_on_mss()
-        return self.snd.mss < before_this

@@ -14,7 +14,16 @@ from netlib.transport.tcp.block import Block
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.output import NOTHING, Chance
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE, unwrap
-from netlib.transport.tcp.states import CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, LAST_ACK, MAY_TRANSMIT, TIME_WAIT
+from netlib.transport.tcp.states import (
+    CLOSE_WAIT,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    LAST_ACK,
+    MAY_TRANSMIT,
+    SYN_RECEIVED,
+    SYN_SENT,
+    TIME_WAIT,
+)
 from netlib.wire.tcp import TCPSegment
 
 R1 = 3  # retransmissions: "at least 3" (SHLD-9); then IP is to look for another way (MUST-20)
@@ -39,9 +48,12 @@ class Transmission(Block):
 
     def transmit(self, now: float) -> None:
         """Send all that may be sent now; afterwards a timer runs if anything is unsent or unacknowledged."""
-        if self.state not in MAY_TRANSMIT or self.snd.una == self.snd.iss:
-            return
         snd = self.snd
+        early = self.fast_open and self.state is SYN_RECEIVED  # an answer to data on a SYN need not wait (RFC 7413)
+        if not early and (self.state not in MAY_TRANSMIT or snd.una == snd.iss):
+            return
+        if not self.sending and not self.closing and "persist" not in self.timers:
+            return  # as with nearly every segment for who only receives
         if self.flight == 0 and self.end > snd.nxt and now - self.sent_at > self.rtt.rto and snd.nxt == snd.max:
             # "A TCP SHOULD set cwnd to no more than RW before beginning transmission if the TCP has not sent data in
             # an interval exceeding the retransmission timeout" (RFC 5681 section 4.1)
@@ -70,6 +82,8 @@ class Transmission(Block):
         """Send one segment again if one is due: after a timeout all that the peer does not hold, from SND.NXT on; in a
         recovery what that says."""
         snd, mss = self.snd, self.snd.mss
+        if snd.nxt >= snd.max and not self.recovery.recovering:
+            return False
         room = self.congestion.cwnd - self.recovery.pipe()
         if snd.nxt < snd.max and not self.probed:
             hole = self.recovery.hole(snd.nxt, snd.max)
@@ -264,6 +278,9 @@ class Transmission(Block):
         if opening:
             self.resend_syn(now)
         else:
+            if self.settings.mtu_probing and self.retransmissions >= 2 and self.shrink(max(536, self.path_mss // 2)):
+                # a router that drops what is too large, and says nothing (RFC 4821 section 7.7; Linux: tcp_mtu_probing)
+                self.note("timer", f"is it a black hole?  Segments of {snd.mss} bytes from now on", now)
             self.congestion.on_timeout(self.flight, now)
             self.recovery.on_timeout(now)
             snd.nxt = snd.una  # all that is in flight counts as lost
@@ -274,16 +291,19 @@ class Transmission(Block):
         self.timers.start("retransmit", now + self.rtt.rto)
 
     def send_syn(self, because: str, now: float) -> None:
-        """Send our SYN, with an ACK if we have had the peer's."""
-        snd = self.snd
-        snd.nxt = snd.max = max(snd.max, snd.iss + 1)
+        """Send our SYN, with an ACK if we have had the peer's; with data if we have a Fast Open cookie."""
+        snd, text = self.snd, b""
+        if self.state is SYN_SENT and self.cookie:
+            text = bytes(self.sending[: min(self.path_mss, self.peer_mss) - 40])  # as many as beside all options
+            self.recovery.on_sent(snd.iss + 1, snd.iss + 1 + len(text), now)
+        snd.nxt = snd.max = max(snd.max, snd.iss + 1 + len(text))
         self.timed = snd.iss + 1, now
-        self.send_segment(snd.iss, now, because=because, syn=True)
+        self.send_segment(snd.iss, now, text, because=because, syn=True)
         self.timers.start("retransmit", now + self.rtt.rto)
 
     def resend_syn(self, now: float) -> None:
         self.count_resent(0)
-        self.syn_lost = True
+        self.syn_lost, self.cookie = True, None  # "without data and the Fast Open option" (RFC 7413 section 4.2.1)
         self.send_segment(self.snd.iss, now, because="SYN is not acknowledged", syn=True, again=True)
 
     def persist_timeout(self, now: float) -> None:

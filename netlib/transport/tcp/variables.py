@@ -82,6 +82,7 @@ class Settings:
     timestamps: bool = True
     sack: bool = True
     ecn: bool = False
+    mtu_probing: bool = False  # smaller segments after timeouts in a row (RFC 4821)
     msl: float = 30.0  # TIME-WAIT lasts twice as long: Linux's 60 s (RFC 9293 says 2 minutes for one)
     syn_retries: int = 6  # of a SYN; "R2 for a SYN segment MUST be ... at least 3 minutes" (MUST-23)
     retries: int = 15  # of anything else; "at least 100 seconds" (SHLD-11)

@@ -296,3 +296,60 @@ def test_after_a_pause_the_window_restarts() -> None:
     link.run(until=link.now + 30)
     link.a.send(bytes(100_000), link.now)
     assert link.a.congestion.cwnd < grown and len(link.a.outbox) == 10
+
+
+def test_a_path_that_swallows_large_segments_is_found_out() -> None:
+    link = connected(mtu_probing=True)
+    link.fate = lambda link, segment: [] if len(segment.payload) > 800 else [0.05]
+    data = Random(1).randbytes(20_000)
+    assert transfer(link, data)[0] == data
+    assert link.a.snd.mss == 718
+
+
+# ---- Fast Open ----------------------------------------------------------------------------------------------------
+
+COOKIE = b"12345678"
+
+
+def fast(taken: bool, data: bytes = b"GET /") -> Pair:
+    """A client that has a cookie, and a server that finds it right, or does not."""
+    link = Pair(Connection(A, B, 1000), Connection(B, A, 5000))
+    link.a.open(0.0, data, COOKIE, 1460)
+    [syn] = link.a.outbox
+    assert Options.of(syn).fast_open == COOKIE and syn.payload == data[:1420]
+    link.flush()
+    link.queue.clear()
+    link.b.accept_syn(syn, 0.05, fast_open=taken, cookie=None if taken else b"87654321")
+    return link
+
+
+def test_data_on_a_syn_is_answered_before_the_handshake_is_over() -> None:
+    link = fast(True)
+    assert link.b.receive(9, 0.05) == b"GET /"
+    link.b.send(b"200 OK", 0.05)
+    link.run(until=0.11)
+    assert link.a.receive(9, link.now) == b"200 OK"  # one round trip after the start
+    assert link.segments("b")[0].acknowledgment == 1006
+    assert transfer(link, b"more", b"and more") == (b"more", b"and more")
+
+
+def test_data_on_a_syn_that_is_not_taken_goes_again_at_once() -> None:
+    link = fast(False)
+    assert link.segments("a")[0].syn and not link.b.received
+    link.run(until=0.2)
+    assert link.b.receive(9, 0.2) == b"GET /" and link.a.learnt_cookie == b"87654321"
+
+
+def test_what_does_not_fit_on_the_syn_follows() -> None:
+    data = Random(1).randbytes(10_000)
+    assert transfer(fast(True, data), b"")[0] == data
+
+
+def test_a_syn_with_data_that_is_lost_is_sent_again_without() -> None:
+    link = Pair(Connection(A, B, 1000), Connection(B, A, 5000), fate=lambda link, s: [] if link.now < 0.5 else [0.05])
+    link.b.listen(0.0)
+    link.a.open(0.0, b"GET /", COOKIE)
+    link.run(until=3.0)
+    first, second = (s for s in link.segments("a") if s.syn)
+    assert first.payload and not second.payload and Options.of(second).fast_open is None
+    assert link.b.receive(9, 3.0) == b"GET /"
