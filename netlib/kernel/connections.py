@@ -23,11 +23,12 @@ from netlib.kernel.listener import Arrival, Listener, ListenSettings
 from netlib.kernel.ports import EPHEMERAL, Ports, overlap
 from netlib.kernel.table import UDPTable
 from netlib.transport.tcp.connection import Connection
+from netlib.transport.tcp.fast_open import FastOpenClient, FastOpenServer, Verdict
 from netlib.transport.tcp.isn import initial_sequence_number
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE, before
-from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, State
+from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, State
 from netlib.transport.udp import UNREACHABLE, UNREACHABLE6, Endpoint
 from netlib.wire.errors import BadChecksum, WireError
 from netlib.wire.icmp import DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED
@@ -45,6 +46,15 @@ class Listening:
 
     def __init__(self, queues: Listener[Connection], options: dict[str, Any], parts: TCPParts, ttl: int) -> None:
         self.queues, self.options, self.parts, self.ttl = queues, options, parts, ttl
+
+
+class Secrets:
+    """What nobody else may know: keys of sequence numbers, of SYN cookies, of Fast Open's cookies."""
+
+    def __init__(self, random: Random) -> None:
+        self.isn = random.randbytes(16)
+        self.cookies = SYNCookies(random.randbytes(16))
+        self.fast_open = FastOpenServer(random.randbytes(16))
 
 
 class Connections:
@@ -67,7 +77,9 @@ class Connections:
         self.due: list[tuple[float, int, Connection]] = []  # a heap: when a connection wants to be called, or earlier
         self.planned: dict[Connection, float] = {}  # the earliest of each in the heap
         self.entries = 0
-        self.secrets: tuple[bytes, SYNCookies] | None = None
+        self.drawn: Secrets | None = None
+        self.fast_open = FastOpenClient()
+        self.asking: dict[Connection, bytes] = {}  # connections that we open with Fast Open's option, and the cookie
 
     # ---- in ------------------------------------------------------------------------------------------------
 
@@ -145,13 +157,28 @@ class Connections:
         if arrival is Arrival.COOKIE:
             self.send_cookie(listening, key, segment, now)
         elif arrival is Arrival.KEEP:
-            iss = initial_sequence_number(key[:2], key[2:], self.secret[0], now)
+            iss = initial_sequence_number(key[:2], key[2:], self.secrets.isn, now)
             connection = self.make(key, iss if least is None or before(least, iss) else least, listening)
-            connection.accept_syn(segment, now)
-            queues.begin(connection)
+            verdict, answer = self.judge(queues, key, segment)
+            fast = verdict.opens and queues.begin_fast(connection)
+            if not fast:
+                queues.begin(connection)
+                if verdict not in (Verdict.ABSENT, Verdict.ASKED):
+                    self.counters["TCPFastOpenPassiveFail"] += 1
             self.opening[connection] = listening
             self.add(key, connection, listening.ttl)
+            connection.accept_syn(segment, now, fast, answer)
             self.after(connection, now)
+
+    def judge(self, queues: Listener[Connection], key: Key, segment: TCPSegment) -> tuple[Verdict, bytes | None]:
+        """What a SYN's Fast Open option is worth, and the option for our answer (RFC 7413 section 4.2.2)."""
+        if not self.settings.fastopen & 2 or queues.fast_open_limit <= 0:
+            return Verdict.ABSENT, None
+        server = self.secrets.fast_open
+        verdict = server.judge(key[2], key[0], Options.of(segment).fast_open)
+        if verdict is Verdict.ASKED:
+            self.counters["TCPFastOpenCookieReqd"] += 1
+        return verdict, server.answer(key[2], key[0], verdict)
 
     def make(self, key: Key, iss: int, listening: Listening) -> Connection:
         """A connection for a listener."""
@@ -162,7 +189,7 @@ class Connections:
     def send_cookie(self, listening: Listening, key: Key, segment: TCPSegment, now: float) -> None:
         """Answer a SYN and forget it: what would be kept goes into the sequence number, and into the timestamp."""
         offered = Options.of(segment)
-        cookie = self.secret[1].make(key[:2], key[2:], segment.sequence, offered.mss or 536, now)
+        cookie = self.secrets.cookies.make(key[:2], key[2:], segment.sequence, offered.mss or 536, now)
         forgotten = self.make(key, cookie, listening)
         forgotten.accept_syn(segment, now)
         for answer in forgotten.outbox:
@@ -182,7 +209,7 @@ class Connections:
         if not queues.takes_cookies(now):
             return False
         irs, cookie = (segment.sequence - 1) % SEQUENCE_SPACE, (segment.acknowledgment - 1) % SEQUENCE_SPACE
-        mss = self.secret[1].check(key[:2], key[2:], irs, cookie, now)
+        mss = self.secrets.cookies.check(key[:2], key[2:], irs, cookie, now)
         if mss is None:
             self.counters["SyncookiesFailed"] += 1
             return False
@@ -207,11 +234,11 @@ class Connections:
         return True
 
     @property
-    def secret(self) -> tuple[bytes, SYNCookies]:
-        """The keys of sequence numbers and cookies, drawn when the first one is needed."""
-        if self.secrets is None:
-            self.secrets = self.random.randbytes(16), SYNCookies(self.random.randbytes(16))
-        return self.secrets
+    def secrets(self) -> Secrets:
+        """Drawn when the first one is needed."""
+        if self.drawn is None:
+            self.drawn = Secrets(self.random)
+        return self.drawn
 
     def receive_error(self, message: Any, original: Any, now: float) -> None:
         """An ICMP or ICMPv6 error about a segment of ours: the path's MTU, or an errno name and whether it is hard."""
@@ -253,6 +280,8 @@ class Connections:
         if connection.outbox:
             self.transmit(connection)
         state = connection.state
+        if connection in self.asking and state is not SYN_SENT:
+            self.learn(connection, self.asking.pop(connection), now)
         if connection in self.opening and state is not SYN_RECEIVED:
             listening = self.opening.pop(connection)
             if state is CLOSED:
@@ -267,6 +296,22 @@ class Connections:
             self.planned[connection] = due
             self.entries += 1
             heappush(self.due, (due, self.entries, connection))
+
+    def learn(self, connection: Connection, cookie: bytes, now: float) -> None:
+        """A connect with Fast Open's option is answered, or has failed: remember what that says of the server."""
+        server, client = connection.remote[0], self.fast_open
+        if connection.state is CLOSED:
+            return
+        client.learn(server, connection.learnt_cookie, connection.peer_mss)
+        if connection.syn_lost:
+            client.vanished(server, now)
+        if cookie and connection.snd.una > connection.snd.iss + 1:
+            self.counters["TCPFastOpenActive"] += 1
+            client.accepted(server)
+        elif cookie:
+            self.counters["TCPFastOpenActiveFail"] += 1
+            if not connection.learnt_cookie and not connection.syn_lost:
+                client.forget(server)
 
     def transmit(self, connection: Connection) -> None:
         """Put the segments of a connection into packets."""
@@ -319,6 +364,7 @@ class Connections:
             del self.table[key]
         self.planned.pop(connection, None)
         self.ttl.pop(connection, None)
+        self.asking.pop(connection, None)
         if listening := self.opening.pop(connection, None):
             listening.queues.forget(connection)
 
@@ -336,7 +382,7 @@ class Connections:
         listening = self.listeners.pop(endpoint)
         self.listening.remove(endpoint)
         for connection in listening.queues.close():
-            half_open = connection.state is SYN_RECEIVED
+            half_open = connection.state is SYN_RECEIVED and not connection.fast_open
             self.opening.pop(connection, None)
             connection.abort(now)
             if half_open:
@@ -345,20 +391,26 @@ class Connections:
 
     def connect(
         self, local: Any, port: int | None, remote: Any, remote_port: int, options: dict[str, Any], parts: TCPParts,
-        ttl: int, now: float,
+        ttl: int, now: float, data: bytes | None = None,
     ) -> Connection:  # fmt: skip
-        """Open a connection, from a free port where `port` is None.  EADDRINUSE, EADDRNOTAVAIL where there is none."""
+        """Open a connection, from a free port where `port` is None; EADDRNOTAVAIL where there is none.
+
+        `data` goes on the SYN where we have a Fast Open cookie of this server; else we ask for one, and it goes later.
+        """
         if port is None:
             port = self.free_port(local, remote, remote_port)
         key = local, port, remote, remote_port
         before_this = self.table.get(key)
         if before_this is not None:
             raise SocketError("EADDRNOTAVAIL", f"there is a connection between these ends: {before_this.state}")
-        iss = initial_sequence_number(key[:2], key[2:], self.secret[0], now)
+        iss = initial_sequence_number(key[:2], key[2:], self.secrets.isn, now)
         connection = Connection(key[:2], key[2:], iss, mss=self.network.mss(remote), parts=parts, options=options)
         self.add(key, connection, ttl)
         self.counters["ActiveOpens"] += 1
-        connection.open(now)
+        cookie = self.fast_open.option(remote, now) if data is not None and self.settings.fastopen & 1 else None
+        if cookie is not None:
+            self.asking[connection] = cookie
+        connection.open(now, data or b"", cookie, self.fast_open.mss(remote))
         self.after(connection, now)
         return connection
 

@@ -42,6 +42,7 @@ class ListenSettings:
     max_syn_backlog: int = MAX_SYN_BACKLOG
     abort_on_overflow: bool = False
     synack_retries: int = 5
+    fastopen: int = 1  # bits: 1 our connects may use Fast Open, 2 our listeners may
     somaxconn: int = SOMAXCONN
 
 

@@ -111,7 +111,13 @@ class StreamSocket:
     @property
     def writable(self) -> bool:
         """Whether `send` takes something, or has an error to raise: also how a connect ends."""
-        return self.connection is not None and self.connection.writable
+        connection = self.connection
+        return connection is not None and (connection.writable or self.early(connection))
+
+    @staticmethod
+    def early(connection: Connection) -> bool:
+        """Whether a server may answer before the handshake is over: the client's Fast Open cookie was right."""
+        return connection.fast_open and connection.state is SYN_RECEIVED
 
     @property
     def address(self) -> SocketAddress | None:
@@ -152,7 +158,8 @@ class StreamSocket:
     def set_option(self, name: str, value: Any) -> None:
         """A setting of transport/tcp/variables.py by its name, or by the kernel's: "nodelay", "TCP_NODELAY".
 
-        Besides "congestion" ("tahoe", "reno", "cubic" or a class) before there is a connection; IP_TTL; TCP_FASTOPEN.
+        Besides "congestion" ("tahoe", "reno", "cubic" or a class) before there is a connection; IP_TTL; and, for a
+        listener, TCP_FASTOPEN: how many connections opened by a cookie may wait for their handshake to end.
         """
         self.check_open()
         now, name = self.clock.now, NAMES.get(name, name)
@@ -232,8 +239,12 @@ class StreamSocket:
         self.open_ones.append(socket)
         return socket
 
-    def connect(self, address: Any, port: int) -> None:
-        """Begin a connection: it is there, or has failed, when the socket is writable.  ENETUNREACH without a route."""
+    def connect(self, address: Any, port: int, data: bytes | None = None) -> None:
+        """Begin a connection: it is there, or has failed, when the socket is writable.  ENETUNREACH without a route.
+
+        `data` is sent by Fast Open, as with Linux's MSG_FASTOPEN: on the SYN if this server has given us a cookie
+        before, else as soon as the connection is there.  It may arrive twice (RFC 7413 section 2.1).
+        """
         self.check_open()
         if self.connection:
             opening = self.connection.state in (SYN_SENT, SYN_RECEIVED)
@@ -256,7 +267,7 @@ class StreamSocket:
                 local = self.endpoint.address
             own = self.endpoint.port if self.endpoint else None
             made = self.layer.connect(
-                local, own, remote, port, self.options, self.parts, self.ttl, self.clock.now
+                local, own, remote, port, self.options, self.parts, self.ttl, self.clock.now, data
             )  # fmt: skip
         except SendError as error:
             raise translated(error) from None
@@ -268,7 +279,7 @@ class StreamSocket:
     def send(self, data: bytes) -> int:
         """Send as much as there is room for; return how many bytes that was.  EPIPE after `shutdown`."""
         connection = self.connected("EPIPE")
-        if connection.state in (SYN_SENT, SYN_RECEIVED):
+        if connection.state in (SYN_SENT, SYN_RECEIVED) and not self.early(connection):
             return 0  # EAGAIN: not connected yet
         try:
             taken = connection.send(bytes(data), self.clock.now)
