@@ -90,7 +90,8 @@ class Block:
     @property
     def start(self) -> int:
         """The sequence number of the first byte in `sending`."""
-        return max(self.snd.una, self.snd.iss + 1)
+        snd = self.snd
+        return snd.una if snd.una > snd.iss else snd.iss + 1
 
     @property
     def end(self) -> int:
@@ -100,7 +101,7 @@ class Block:
     @property
     def flight(self) -> int:
         """Bytes that are sent and not acknowledged: RFC 5681's FlightSize."""
-        return max(0, self.snd.nxt - self.snd.una)
+        return self.snd.nxt - self.snd.una
 
     @property
     def acceptable_seq(self) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.reception import Reception
-from netlib.transport.tcp.sequence import SEQUENCE_SPACE, before, unwrap
+from netlib.transport.tcp.sequence import unwrap
 from netlib.transport.tcp.states import (
     CLOSE_WAIT,
     CLOSED,
@@ -110,6 +110,7 @@ class Connection(Reception):
         """Send no more, after what is queued; what the peer sends still arrives, unless not `reading` any more."""
         if not reading:
             self.abandoned = True
+            self.wait_no_longer(now)
             if self.received and self.state in SYNCHRONIZED:
                 # "If such a host issues a CLOSE call while received data is still pending in the TCP connection ... its
                 # TCP implementation SHOULD send a RST to show that data was lost" (SHLD-3)
@@ -127,6 +128,11 @@ class Connection(Reception):
             # case, enter FIN-WAIT-1 state."
             self.enter(FIN_WAIT_1, "CLOSE", now)
         self.transmit(now)
+
+    def wait_no_longer(self, now: float) -> None:
+        """In FIN-WAIT-2 the peer may take its time, for a user who reads; for nobody the wait ends."""
+        if self.abandoned and self.state is FIN_WAIT_2:
+            self.timers.start("fin_wait_2", now + self.settings.fin_timeout)
 
     # ---- 3.10.5 ABORT ----------------------------------------------------------------------------------------
 
@@ -289,6 +295,7 @@ class Connection(Reception):
         if self.fin_acknowledged:
             if self.state is FIN_WAIT_1:
                 self.enter(FIN_WAIT_2, "receive ACK of FIN", now)
+                self.wait_no_longer(now)
             elif self.state is CLOSING:
                 self.time_wait("receive ACK of FIN", now)
             elif self.state is LAST_ACK:
@@ -389,22 +396,6 @@ class Connection(Reception):
         self.timers.start("time_wait", now + 2 * self.settings.msl)
         self.enter(TIME_WAIT, because, now)
 
-    def reopened_by(self, segment: TCPSegment) -> int | None:
-        """The least first sequence number for a connection that this SYN may open in place of this one in TIME-WAIT.
-
-        "accept a new SYN ... to reopen the connection directly from TIME-WAIT state (MAY-2), if it: (1) assigns its
-        initial sequence number for the new connection to be larger than the largest sequence number it used on the
-        previous connection incarnation" (section 3.6.1); the SYN is new by its number, or by its timestamp (RFC 6191).
-        None if it is not.  The owner closes this one and gives the SYN to a listener.
-        """
-        if self.state is not TIME_WAIT or not segment.syn or segment.rst or segment.ack:
-            return None
-        stamps = Options.of(segment).timestamps
-        newer = stamps is not None and self.timestamps and before(self.recent, stamps[0])
-        if not newer and not before(self.rcv.nxt % SEQUENCE_SPACE, segment.sequence):
-            return None
-        return (self.snd.max + 0xFFFF + 2) % SEQUENCE_SPACE  # as Linux does
-
     # ---- what the network says ---------------------------------------------------------------------------------
 
     def path_mtu(self, mtu: int, now: float) -> None:
@@ -443,6 +434,8 @@ class Connection(Reception):
                     self.acknowledge("delayed ACK: nothing else to send", now)
                 case "keepalive":
                     self.keepalive_timeout(now)
+                case "fin_wait_2":
+                    self.enter(CLOSED, "nobody reads, and no FIN comes", now)
                 case "time_wait":
                     # "If the time-wait timeout expires on a connection, delete the TCB, enter the CLOSED state"
                     self.enter(CLOSED, "2 MSL are over", now)

@@ -4,13 +4,14 @@
     is_acceptable    the acceptability test of RFC 9293 section 3.10.7.4
     is_timely        protection against wrapped sequence numbers: PAWS (RFC 7323 section 5)
     text_arrives     put in order, hand over, acknowledge now or later
+    reopened_by      whether a SYN in TIME-WAIT begins a new connection
 
 Putting in order is reassembler.py's, when to acknowledge acknowledgment.py's.
 """
 
 from netlib.transport.tcp.options import Options
-from netlib.transport.tcp.sequence import before
-from netlib.transport.tcp.states import CLOSED
+from netlib.transport.tcp.sequence import SEQUENCE_SPACE, before
+from netlib.transport.tcp.states import CLOSED, TIME_WAIT
 from netlib.transport.tcp.transmission import Transmission
 from netlib.transport.tcp.variables import DEFAULT_MSS
 from netlib.wire.tcp import TCPSegment
@@ -112,3 +113,19 @@ class Reception(Transmission):
         """Let the next acknowledgment's SACK tell of data that came twice (RFC 2883), where the reassembler can."""
         if length and hasattr(self.reassembler, "duplicate") and seq + length <= self.rcv.nxt:
             self.reassembler.duplicate = (seq, seq + length)  # type: ignore[union-attr]
+
+    def reopened_by(self, segment: TCPSegment) -> int | None:
+        """The least first sequence number for a connection that this SYN may open in place of this one in TIME-WAIT.
+
+        "accept a new SYN ... to reopen the connection directly from TIME-WAIT state (MAY-2), if it: (1) assigns its
+        initial sequence number for the new connection to be larger than the largest sequence number it used on the
+        previous connection incarnation" (section 3.6.1); the SYN is new by its number, or by its timestamp (RFC 6191).
+        None if it is not.  The owner closes this one and gives the SYN to a listener.
+        """
+        if self.state is not TIME_WAIT or not segment.syn or segment.rst or segment.ack:
+            return None
+        stamps = Options.of(segment).timestamps
+        newer = stamps is not None and self.timestamps and before(self.recent, stamps[0])
+        if not newer and not before(self.rcv.nxt % SEQUENCE_SPACE, segment.sequence):
+            return None
+        return (self.snd.max + 0xFFFF + 2) % SEQUENCE_SPACE  # as Linux does

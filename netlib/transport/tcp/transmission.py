@@ -321,7 +321,7 @@ class Transmission(Block):
             self.send_text(snd.nxt, length, "waited long enough for more", now)
             return self.set_timers(now, self.held)
         self.probes += 1
-        if self.probes > self.settings.retries:
+        if self.probes > self.settings.retries or (self.abandoned and self.backoff > self.settings.retries):
             return self.fail("ETIMEDOUT", f"no answer to {self.probes} probes of a closed window", now)
         self.probe(now)
         self.backoff += 1

@@ -84,6 +84,7 @@ class Settings:
     ecn: bool = False
     mtu_probing: bool = False  # smaller segments after timeouts in a row (RFC 4821)
     msl: float = 30.0  # TIME-WAIT lasts twice as long: Linux's 60 s (RFC 9293 says 2 minutes for one)
+    fin_timeout: float = 60.0  # in FIN-WAIT-2, when nobody reads any more: Linux's tcp_fin_timeout
     syn_retries: int = 6  # of a SYN; "R2 for a SYN segment MUST be ... at least 3 minutes" (MUST-23)
     retries: int = 15  # of anything else; "at least 100 seconds" (SHLD-11)
     keepalive: bool = False  # "MUST default to off" (MUST-25)

@@ -278,6 +278,26 @@ def test_data_for_who_does_not_read_any_more_is_a_reset() -> None:
     assert link.b.error == "ECONNRESET"
 
 
+def test_nobody_waits_for_ever_for_a_peer_that_does_not_close() -> None:
+    link = connected()
+    link.a.close(link.now)
+    link.run(until=1000.0)
+    assert link.a.state is S.FIN_WAIT_2  # the user still reads
+    link.a.close(link.now, reading=False)
+    link.run(until=1059.0)
+    assert link.a.state is S.FIN_WAIT_2
+    link.run(until=1061.0)
+    assert (link.a.state, link.a.error) == (S.CLOSED, None)
+
+
+def test_nor_for_one_who_never_opens_its_window() -> None:
+    link = connected(b_receive_buffer=1000)
+    link.a.send(bytes(5000), link.now)
+    link.a.close(link.now, reading=False)
+    link.run(until=3600.0)
+    assert (link.a.state, link.a.error) == (S.CLOSED, "ETIMEDOUT")
+
+
 def test_abort_tells_the_peer() -> None:
     link = connected()
     link.a.send(b"x" * 100_000, link.now)
