@@ -85,8 +85,10 @@ def test_newreno_takes_duplicates_after_a_timeout_for_what_they_are() -> None:
     assert recovery.pipe() == 0
     recovery.on_sent(0, MSS, 1.0)
     assert ack(recovery, 5).acked == 5 * MSS
+    recovery.on_sent(5 * MSS, 9 * MSS, 1.0)
     for _ in range(5):
         assert not ack(recovery, 5).lost
+    assert recovery.pipe() == 2 * MSS  # limited transmit: two segments and no more
     ack(recovery, 10)
     for i in range(10, 15):
         recovery.on_sent(i * MSS, (i + 1) * MSS, 2.0)
