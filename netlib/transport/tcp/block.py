@@ -21,7 +21,7 @@ from netlib.transport.tcp.rtt import RTTPart
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import CLOSED, State
 from netlib.transport.tcp.timers import Timers
-from netlib.transport.tcp.variables import DEFAULT_MSS, SMALLEST_MSS, Event, Receive, Send, Settings
+from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6, SMALLEST_MSS, Event, Receive, Send, Settings
 from netlib.wire.tcp import TCPSegment
 
 Address = tuple[Any, int]  # IP address, port
@@ -55,7 +55,8 @@ class Block:
         self.snd = Send(iss, iss, iss, iss)
         self.rcv = Receive(mss=mss, shift=settings.shift if settings.window_scaling else 0)
         self.path_mss = mss  # bytes: what the path takes, as far as we know
-        self.peer_mss = DEFAULT_MSS  # bytes: what the peer takes
+        self.six = isinstance(local[0], bytes) and len(local[0]) == 16  # over IPv6
+        self.peer_mss = DEFAULT_MSS6 if self.six else DEFAULT_MSS  # bytes: what the peer takes
         self.timers = Timers()
         self.rtt: RTTPart = self.parts.rtt()
         self.congestion: CongestionControl = self.parts.congestion(mss)

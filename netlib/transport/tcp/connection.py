@@ -33,7 +33,7 @@ from netlib.transport.tcp.states import (
     SYNCHRONIZED,
     TIME_WAIT,
 )
-from netlib.transport.tcp.variables import CallError, Receive, Send
+from netlib.transport.tcp.variables import LEAST_MTU, LEAST_MTU6, CallError, Receive, Send
 from netlib.wire.tcp import TCPSegment
 
 
@@ -400,7 +400,8 @@ class Connection(Reception):
 
     def path_mtu(self, mtu: int, now: float) -> None:
         """A router takes packets of `mtu` bytes at most: what was too large is sent again, smaller (RFC 1191)."""
-        if self.shrink(mtu - 40):
+        mtu = max(mtu, LEAST_MTU6 if self.six else LEAST_MTU)
+        if self.shrink(mtu - (60 if self.six else 40)):
             self.note("timer", f"path MTU {mtu}", now)
             self.recovery.on_timeout(now)
             self.snd.nxt = self.snd.una

@@ -13,7 +13,7 @@ from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE, before
 from netlib.transport.tcp.states import CLOSED, TIME_WAIT
 from netlib.transport.tcp.transmission import Transmission
-from netlib.transport.tcp.variables import DEFAULT_MSS
+from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6
 from netlib.wire.tcp import TCPSegment
 
 RECENT_LIFE = 24 * 86400.0  # seconds: then "TS.Recent is considered invalid" (RFC 7323 section 5.5)
@@ -43,7 +43,7 @@ class Reception(Transmission):
             self.recent, self.recent_at = options.timestamps[0], now
         self.ecn.on_syn(segment)
         # "If an MSS Option is not received at connection setup, TCP implementations MUST assume a default" (MUST-15)
-        self.peer_mss = options.mss if options.mss is not None else DEFAULT_MSS
+        self.peer_mss = options.mss if options.mss is not None else DEFAULT_MSS6 if self.six else DEFAULT_MSS
         self.agree_on_mss()
         self.congestion = self.parts.congestion(snd.mss)
         self.recovery = self.parts.recovery(self.sack, snd.mss, snd.iss + 1)

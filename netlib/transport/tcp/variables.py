@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 DEFAULT_MSS = 536  # bytes: "If an MSS Option is not received at connection setup, ... a default" (MUST-15), for IPv4
+DEFAULT_MSS6 = 1220  # ... and for IPv6
+LEAST_MTU, LEAST_MTU6 = 552, 1280  # bytes: whoever says less of a path is not believed (Linux's min_pmtu; RFC 8200)
 SMALLEST_MSS = 48  # bytes: Linux's TCP_MIN_SND_MSS.  A peer that says less would have us send headers only
 
 

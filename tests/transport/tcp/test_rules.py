@@ -277,6 +277,16 @@ def test_a_smaller_path_mtu_sends_again_in_smaller_segments() -> None:
     assert max(len(s.payload) for s in link.segments("a")[-10:]) == 988
 
 
+@pytest.mark.parametrize(("size", "mtu", "mss"), [(4, 0, 500), (4, 1000, 948), (16, 0, 1208), (16, 1400, 1328)])
+def test_a_path_mtu_is_believed_down_to_a_limit(size: int, mtu: int, mss: int) -> None:
+    a = Connection((bytes(size), 1), (bytes(size), 2), 1)
+    a.timestamps = True
+    a.path_mtu(mtu, 0.0)
+    a.peer_mss = 9000
+    a.agree_on_mss()
+    assert a.snd.mss == mss
+
+
 def test_an_icmp_error_ends_only_what_is_not_established() -> None:
     link = connected()
     link.a.network_error("EHOSTUNREACH", True, link.now)
