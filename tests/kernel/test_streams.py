@@ -308,6 +308,51 @@ def test_a_reader_that_stops_closes_the_window_and_opens_it_again() -> None:
     assert got == data
 
 
+def test_what_is_written_into_a_closed_window_comes_out_when_it_opens_though_the_update_is_lost() -> None:
+    """The timer of the probes is set by a call that sends nothing: the world has to ask for it all the same."""
+    sim = Simulation()
+    client, server = sim.host("client"), sim.host("server")
+    link = sim.link((client, "10.0.0.1/24"), (server, "10.0.0.2/24"))
+
+    async def write(host: Host) -> None:
+        socket = host.socket(STREAM)
+        socket.connect("10.0.0.2", 80)
+        await writable(socket)
+        sent = 0
+        while sent < 4096:
+            sent += socket.send(bytes(4096 - sent))
+            await sleep(1)
+        assert socket.info.send_q == 0 and socket.info.snd_wnd == 0
+        await sleep(5)
+        link.loss = 0.0
+        start.append(await now())
+        socket.send(b"after that")
+        socket.close()
+
+    async def read(host: Host) -> bytes:
+        listener = host.socket(STREAM)
+        listener.set_option("SO_RCVBUF", 4096)
+        listener.bind("0.0.0.0", 80)
+        listener.listen()
+        await readable(listener)
+        socket = listener.accept()
+        assert socket is not None
+        await sleep(5)
+        link.loss = 1.0  # nobody hears of the room that this makes
+        got = b""
+        while True:
+            await readable(socket)
+            data = socket.recv(10_000)
+            if data == b"":
+                return got
+            got += data or b""
+
+    start: list[float] = []
+    sim.spawn(write(client))
+    assert sim.run(read(server), until=100) == bytes(4096) + b"after that"
+    assert sim.now - start[0] < 1
+
+
 # ---- ports ---------------------------------------------------------------------------------------------------------
 
 
