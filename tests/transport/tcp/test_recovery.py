@@ -143,6 +143,14 @@ def test_one_acknowledgment_that_sacks_much_is_enough() -> None:
     assert verdict.lost and verdict.resend == (0, MSS)
 
 
+def test_three_duplicates_are_enough_however_little_they_sack() -> None:
+    """Section 5, step (1): the segments are so small that IsLost says nothing yet."""
+    recovery = sent(SACK, 10)
+    verdicts = [recovery.on_ack(0, [(MSS, MSS + 100 * i)], 10 * MSS, 0.0) for i in (1, 2, 3)]
+    assert [verdict.lost for verdict in verdicts] == [False, False, True]
+    assert not recovery.board.is_lost(0) and verdicts[2].resend == (0, MSS)
+
+
 def test_blocks_that_tell_nothing_new_are_not_duplicates() -> None:
     recovery = sent(SACK, 10)
     for _ in range(5):
