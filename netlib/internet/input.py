@@ -182,8 +182,9 @@ class Internet:
         `came`: what it was before our NAT translated it.  Its sender is told of that, and knows nothing of the other.
         """
         about = came or (data, packet)
-        # "A router SHOULD NOT forward any packet that has ... a source address on network 0" (5.3.7)
-        if packet.source[0] == 0:
+        # "A router SHOULD NOT forward any packet that has ... a source address on network 0" (5.3.7); and a NAT takes
+        # what has an address of ours outside for our own, unless it has put that there itself
+        if packet.source[0] == 0 or (self.nat is not None and not came and packet.source in self.nat.addresses):
             self.drop("IPv4 invalid source")
             return
         route = self.route(packet.destination)

@@ -1,6 +1,8 @@
 """A router with a NAT: what it does in which order, and whom it tells of what."""
 
+from pathlib import Path
 from random import Random
+from runpy import run_path
 
 import pytest
 
@@ -88,6 +90,17 @@ def test_the_router_has_connections_of_its_own() -> None:
     assert ends(other)[0] != f"203.0.113.1:{port}"
     assert r.outside(tcp((REMOTE, 80), (OURS, port), "rst ack")) == []
     assert [row["state"] for row in r.nat.table() if row["inside"] == f"203.0.113.1:{port}"] == ["CLOSE"]
+
+
+def test_two_hosts_fetch_through_it_and_through_one_of_your_own() -> None:
+    example = run_path(str(Path(__file__).parents[2] / "examples/nat.py"))
+    for parts in (None, Parts(nat=example["MyNAT"])):
+        assert example["try_it"](parts) == ([100_000] * 2, ["203.0.113.1"] * 2)
+
+
+def test_nobody_speaks_for_the_router() -> None:
+    r = Router()
+    assert r.inside(udp((OURS, 5000), (REMOTE, 53))) == [] and r.host.dropped == {"IPv4 invalid source": 1}
 
 
 def test_a_forward_and_a_hairpin_go_through_the_router() -> None:
