@@ -221,6 +221,9 @@ def test_errors_that_nobody_has_caused_go_nowhere() -> None:
             broken[22:24] = internet_checksum(bytes(broken[20:])).to_bytes(2, "big")
         assert n.inbound(bytes(broken), 1) is None
     assert n.dropped["NAT malformed"] == 2
+    # what stands where the ports would be in a later fragment is data, whatever it looks like
+    assert n.inbound(error(OTHER, udp((OURS, 5000), (REMOTE, 53), fragment_offset=1)), 1) is None
+    assert n.dropped["NAT malformed"] == 3
     assert len(n.known.sessions) == 1 and n.deadline() == 300.0  # an error changes nothing: REQ-6
 
 
@@ -301,6 +304,15 @@ def test_a_session_lives_as_long_as_it_is_used() -> None:
     assert strict.deadline() == 300
 
 
+def test_each_session_has_a_timer_of_its_own() -> None:
+    n = nat()
+    for now, port in ((0, 5000), (10, 5001), (20, 5000)):
+        n.outbound(udp((INSIDE, port), (REMOTE, 53)), now)
+    n.tick(310)
+    assert [row["inside"] for row in n.table(310)] == ["10.0.0.2:5000"] and n.table(310)[0]["expires"] == 10
+    assert n.deadline() == 320
+
+
 HANDSHAKE = [("> syn", "SYN_SENT"), ("< syn ack", "SYN_RECV"), ("> ack", "ESTABLISHED")]
 
 
@@ -309,9 +321,9 @@ HANDSHAKE = [("> syn", "SYN_SENT"), ("< syn ack", "SYN_RECV"), ("> ack", "ESTABL
     [
         (HANDSHAKE, 7440),
         ([("> syn", "SYN_SENT"), ("< syn", "SYN_SENT2"), ("> syn ack", "SYN_RECV")], 240),
-        ([*HANDSHAKE, ("> fin ack", "FIN_WAIT"), ("> fin ack", "FIN_WAIT"), ("< ack", "CLOSE_WAIT")], 7440),
-        ([*HANDSHAKE, ("> fin ack", "FIN_WAIT"), ("< fin ack", "LAST_ACK"), ("< ack", "LAST_ACK"),
-          ("> ack", "TIME_WAIT"), ("> syn", "SYN_SENT")], 240),
+        ([*HANDSHAKE, ("> fin ack", "FIN_WAIT"), ("> ack", "FIN_WAIT"), ("< ack", "CLOSE_WAIT")], 7440),
+        ([*HANDSHAKE, ("> fin ack", "FIN_WAIT"), ("> fin ack", "FIN_WAIT"), ("< fin ack", "LAST_ACK"),
+          ("< ack", "LAST_ACK"), ("> ack", "TIME_WAIT"), ("> syn", "SYN_SENT")], 240),
         ([*HANDSHAKE, ("< fin ack", "FIN_WAIT"), ("> ack", "CLOSE_WAIT"), ("> fin ack", "LAST_ACK"),
           ("< ack", "TIME_WAIT")], 240),
         ([*HANDSHAKE, ("< rst", "CLOSE")], 240),
