@@ -112,7 +112,9 @@ class StreamSocket:
     def writable(self) -> bool:
         """Whether `send` takes something, or has an error to raise: also how a connect ends."""
         connection = self.connection
-        return connection is not None and (connection.writable or self.early(connection))
+        if connection is None or not self.early(connection):
+            return connection is not None and connection.writable
+        return len(connection.sending) < connection.settings.send_buffer
 
     @staticmethod
     def early(connection: Connection) -> bool:

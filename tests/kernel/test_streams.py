@@ -583,6 +583,26 @@ def test_where_syns_with_the_option_vanish_the_client_does_without() -> None:
     assert wire.sent()[-1].payload == b"hello"
 
 
+def test_a_server_may_answer_early_until_its_buffer_is_full() -> None:
+    wire = Wire()
+    wire.host.tcp.settings.fastopen = 3
+    server = wire.host.socket(STREAM)
+    server.set_option("TCP_FASTOPEN", 3)
+    server.set_option("SO_SNDBUF", 10_000)
+    server.set_option("TCP_NODELAY", True)
+    server.bind("0.0.0.0", 80)
+    server.listen()
+    [answer] = wire.syn(4999, fast_open=b"")
+    wire.syn(5000, fast_open=Options.of(answer).fast_open)
+    made = server.accept()
+    assert made is not None and made.info.state == "SYN-RECEIVED"
+    taken = 0
+    while made.writable:
+        taken += made.send(bytes(3000))
+    assert taken == 10_000 and made.send(b"more") == 0
+    assert sum(len(segment.payload) for segment in wire.sent()) == 10_000
+
+
 def test_a_flood_with_one_right_cookie_is_bounded() -> None:
     wire = Wire()
     wire.host.tcp.settings.fastopen = 3
