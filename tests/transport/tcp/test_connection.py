@@ -248,6 +248,14 @@ def test_closed_before_anything_came(start: str) -> None:
     assert a.state is S.CLOSED and a.deadline() is None and a.error is None
 
 
+def test_the_last_segment_carries_the_fin() -> None:
+    link = connected(cork=True)
+    link.a.send(b"all of it", link.now)
+    link.a.close(link.now)
+    [segment] = link.a.outbox
+    assert (segment.payload, segment.fin, segment.psh) == (b"all of it", True, True)
+
+
 def test_a_retransmitted_fin_restarts_time_wait() -> None:
     link = connected(timestamps=False)
     link.a.close(link.now)

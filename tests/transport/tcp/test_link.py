@@ -142,6 +142,17 @@ def test_one_loss_is_repaired_without_the_timer() -> None:
         assert link.because("a", "loss") == ["3 duplicate acknowledgments"]
 
 
+def test_karn_a_segment_that_fast_retransmit_sent_again_is_not_timed() -> None:
+    link = connected(timestamps=False, sack=False)  # with SACK the RFC's rescue retransmission would be a second one
+    rtt = link.a.rtt.smoothed
+    lost = iter([True])
+    link.fate = lambda link, segment: [] if segment.payload and next(lost, False) else [0.05]
+    link.a.send(bytes(6 * 1460), link.now)
+    link.run(until=link.now + 5)
+    assert link.a.counts["retrans"] == 1 and not link.a.sending
+    assert link.a.rtt.smoothed == rtt  # a sample of it would say 0.2 s
+
+
 def test_many_losses_in_one_window_are_repaired_at_once_with_sack() -> None:
     times = {}
     for sack in (True, False):
