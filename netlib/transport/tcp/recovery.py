@@ -253,8 +253,7 @@ class SACK:
             self.high_rxt = max(self.high_rxt, ack)
             self.max = max(self.max, ack)
         if blocks and self.is_d_sack(ack, blocks):
-            self.d_sacks += 1
-            blocks = blocks[1:]
+            self.d_sacks += 1  # to mark it changes nothing: it is acknowledged, or part of the next
         news = False
         for start, end in blocks:
             if end <= self.max:  # else the peer says that it holds what was never sent

@@ -188,6 +188,14 @@ def test_after_a_timeout_all_is_sent_again_but_what_is_sacked_anew() -> None:
     assert ack(recovery, 10, (11, 14)).lost
 
 
+def test_new_data_after_a_timeout_is_in_the_network_too() -> None:
+    recovery = sent(SACK, 2)
+    recovery.on_timeout(1.0)
+    for i in range(4):  # the first two for the second time
+        recovery.on_sent(i * MSS, (i + 1) * MSS, 1.0)
+        assert recovery.pipe() == (i + 1) * MSS
+
+
 def test_duplicates_that_the_peer_reports_are_counted_and_mark_nothing() -> None:
     """RFC 2883 sections 4.1 and 4.2."""
     recovery = sent(SACK, 10)
