@@ -151,6 +151,19 @@ def test_what_no_one_has_opened_is_for_the_router_itself() -> None:
     assert not n.known.sessions
 
 
+def test_nothing_begins_in_the_middle_from_outside_nor_with_an_end_from_inside() -> None:
+    n = nat(filtering=ENDPOINT_INDEPENDENT)
+    n.outbound(tcp((INSIDE, 5000), (REMOTE, 80), "syn"), 0)
+    n.outbound(echo(INSIDE, REMOTE, 9), 0)
+    for flags in ("ack", "syn ack", "fin ack", "rst"):
+        assert n.inbound(tcp((OTHER, 80), (OURS, 5000), flags), 1) is None
+    assert n.inbound(echo(OTHER, OURS, 9, reply=True), 1) is None
+    assert n.outbound(tcp((SECOND, 5000), (REMOTE, 80), "rst"), 1) is None
+    assert n.outbound(echo(SECOND, REMOTE, 9, reply=True), 1) is None
+    assert n.dropped == {"NAT no session": 7} and len(n.known.sessions) == 2
+    assert n.inbound(tcp((OTHER, 80), (OURS, 5000), "syn"), 1) is not None  # a beginning, which this NAT lets in
+
+
 def test_a_syn_that_no_one_asked_for_is_answered_after_six_seconds_and_not_at_all_if_one_does() -> None:
     n, asked, unasked = nat(), tcp((REMOTE, 80), (OURS, 5000), "syn"), tcp((REMOTE, 81), (OURS, 5000), "syn")
     assert n.inbound(asked, 0) is None and n.inbound(unasked, 0.5) is None
