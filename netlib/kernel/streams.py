@@ -276,7 +276,7 @@ class StreamSocket:
         self.connection = made
         if not self.endpoint:
             self.take(Endpoint(local, made.local[1], remote, port))
-        self.settle()
+        self.clock.settle(self.clock.now)
 
     def send(self, data: bytes) -> int:
         """Send as much as there is room for; return how many bytes that was.  EPIPE after `shutdown`."""
@@ -346,9 +346,12 @@ class StreamSocket:
         self.endpoint = endpoint
 
     def settle(self) -> None:
-        """Move on what a call has led to."""
+        """Move on what a call has led to, if it has led to anything."""
         if self.connection:
+            sent = bool(self.connection.outbox)
             self.layer.after(self.connection, self.clock.now)
+            if not sent:
+                return
         self.clock.settle(self.clock.now)
 
     def connected(self, otherwise: str) -> Connection:

@@ -161,6 +161,7 @@ def test_without_timestamps_a_cookie_offers_what_it_can_keep() -> None:
     assert wire.give(ack(5000, 80, 1001, answer.sequence + 1)) == []
     made = server.accept()
     assert made is not None and (made.info.sack, made.info.wscale, made.info.mss) == (False, (0, 0), 1460)
+    assert made.info.rtt is None  # nothing was remembered that could tell how long the answer took
 
 
 def test_a_guessed_cookie_is_answered_with_a_reset() -> None:

@@ -583,6 +583,18 @@ def test_where_syns_with_the_option_vanish_the_client_does_without() -> None:
     assert wire.sent()[-1].payload == b"hello"
 
 
+def test_a_cookie_that_was_of_no_use_is_forgotten() -> None:
+    wire = Wire()
+    wire.host.tcp.fast_open.learn(THERE, b"c" * 8, 1460)
+    client = wire.host.socket(STREAM)
+    client.connect("10.0.0.2", 80, b"hello")
+    [syn] = wire.sent()
+    sent = wire.give(ack(80, syn.source_port, 5000, syn.sequence + 1, syn=True))
+    assert b"".join(segment.payload for segment in sent) == b"hello"  # only the SYN was acknowledged: again, at once
+    assert wire.host.tcp.fast_open.option(THERE, wire.now) == b""
+    assert wire.host.tcp.counters["TCPFastOpenActiveFail"] == 1
+
+
 def test_a_server_may_answer_early_until_its_buffer_is_full() -> None:
     wire = Wire()
     wire.host.tcp.settings.fastopen = 3
