@@ -143,7 +143,8 @@ class NAT:
             if kind == "syn" and not self.listens(external.port):
                 return self.hold(whole, external, remote, now)
             return whole
-        session = mapping.sessions.get(remote)
+        # by whichever of its outside ends: inside, it is one conversation
+        session = self.known.sessions.get((protocol, mapping.internal, remote))
         if mapping.internal.address in self.addresses and session is None:  # a stranger to a server of the router's
             return whole
         if not self.known.admits(mapping, remote):

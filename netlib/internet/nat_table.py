@@ -213,11 +213,9 @@ class Table:
         choices, host = self.choices, mapping.internal.address
         if outward and (len(self.sessions) >= choices.sessions or self.per_host[host] >= choices.per_host):
             return None
-        if not outward:
-            while len(self.guests) >= max(1, min(choices.sessions, choices.per_host) // 4):
-                self.close(next(iter(self.guests)))
-            if len(self.sessions) >= choices.sessions:
-                return None
+        room = max(1, min(choices.sessions, choices.per_host) // 4)  # for guests
+        if not outward and len(self.sessions) >= choices.sessions and len(self.guests) < room:
+            return None
         state = SYN_SENT if mapping.protocol == TCP else UNREPLIED
         session = Session(mapping, remote, outward, state)
         self.sessions[mapping.protocol, mapping.internal, remote] = mapping.sessions[remote] = session
@@ -226,6 +224,8 @@ class Table:
             self.per_host[host] += 1
         else:
             self.guests[session] = None
+            while len(self.guests) > room:  # now, when the mapping that may be theirs too has this session
+                self.close(next(iter(self.guests)))
         return session
 
     # ---- time ----------------------------------------------------------------------------------------------

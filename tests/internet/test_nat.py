@@ -144,6 +144,16 @@ def test_who_may_come_in(behaviour: str, let_in: list[int]) -> None:
     assert n.dropped["NAT filtered"] == 3 - sum(let_in)
 
 
+def test_one_conversation_by_two_outside_ends_is_one_session() -> None:
+    n = nat(mapping=ADDRESS_AND_PORT_DEPENDENT, filtering=ENDPOINT_INDEPENDENT)
+    n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
+    n.outbound(udp((INSIDE, 5000), (REMOTE, 54)), 0)
+    assert ends(n.inbound(udp((REMOTE, 54), (OURS, 5000)), 1))[1] == "10.0.0.2:5000"
+    assert len(n.known.sessions) == len(n.known.outside) == 2
+    n.tick(1000)
+    assert not n.known.sessions and not n.known.outside
+
+
 def test_what_no_one_has_opened_is_for_the_router_itself() -> None:
     n = nat()
     for data in (udp((REMOTE, 53), (OURS, 5000)), echo(REMOTE, OURS, 9), echo(REMOTE, OURS, 9, reply=True)):
@@ -285,6 +295,9 @@ def test_fragments_in_any_order_leave_as_one(order: list[int]) -> None:
     pieces = fragment(udp((REMOTE, 53), (OURS, 5000), bytes(1500)), 500)
     assert [n.inbound(pieces[i], 0) for i in order][3] == udp((REMOTE, 53), (INSIDE, 5000), bytes(1500))
     assert n.deadline() == 300.0
+    assert n.outbound(pieces[0], 100) is None and n.deadline() == 160.0
+    n.tick(160)
+    assert n.deadline() == 300.0 and n.reassembler.held == 0
 
 
 def test_the_router_and_the_hosts_inside_share_the_ports() -> None:
@@ -293,6 +306,8 @@ def test_the_router_and_the_hosts_inside_share_the_ports() -> None:
     assert ends(n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0))[0] != "203.0.113.1:5000"
     answer = udp((REMOTE, 53), (OURS, 5000))
     assert n.inbound(answer, 0) == answer
+    asked = udp((SECOND, 7), (OURS, 5000))
+    assert n.hairpin(asked, 0) == asked  # nor do they seem to be somebody else to it
     stranger = udp((OTHER, 1), (OURS, 5000))
     assert n.inbound(stranger, 0) == stranger  # nobody filters for the router's own servers
     broadcast = udp((OURS, 68), (IPv4Address.BROADCAST, 67))
@@ -327,6 +342,7 @@ def test_each_session_has_a_timer_of_its_own() -> None:
 
 
 HANDSHAKE = [("> syn", "SYN_SENT"), ("< syn ack", "SYN_RECV"), ("> ack", "ESTABLISHED")]
+CLOSED = [*HANDSHAKE, ("> fin ack", "FIN_WAIT"), ("< fin ack", "LAST_ACK"), ("> ack", "TIME_WAIT")]
 
 
 @pytest.mark.parametrize(
@@ -339,6 +355,7 @@ HANDSHAKE = [("> syn", "SYN_SENT"), ("< syn ack", "SYN_RECV"), ("> ack", "ESTABL
           ("< ack", "LAST_ACK"), ("> ack", "TIME_WAIT"), ("> syn", "SYN_SENT")], 240),
         ([*HANDSHAKE, ("< fin ack", "FIN_WAIT"), ("> ack", "CLOSE_WAIT"), ("> fin ack", "LAST_ACK"),
           ("< ack", "TIME_WAIT")], 240),
+        ([*CLOSED, *HANDSHAKE, ("< fin ack", "FIN_WAIT"), ("> fin ack", "LAST_ACK"), ("< ack", "TIME_WAIT")], 240),
         ([*HANDSHAKE, ("< rst", "CLOSE")], 240),
         ([*HANDSHAKE, ("< rst", "CLOSE"), ("> ack", "ESTABLISHED")], 7440),  # forged
         ([("> syn", "SYN_SENT"), ("< rst ack", "CLOSE"), ("> syn", "SYN_SENT")], 240),
@@ -365,6 +382,8 @@ def test_a_flood_from_inside_and_one_from_outside_are_bounded() -> None:
     for port in range(2000, 2100):
         n.outbound(udp((SECOND, port), (REMOTE, 53)), 0)
     assert len(n.known.sessions) == 100 and n.dropped["NAT exhausted"] == 100 and len(n.refused) <= 64
+    question = udp((OURS, 5000), (REMOTE, 53))
+    assert n.outbound(question, 0) == question  # the router itself can always speak
     open_to_all = nat(sessions=100, filtering=ENDPOINT_INDEPENDENT)
     open_to_all.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
     for port in range(1, 1000):

@@ -110,6 +110,9 @@ def test_a_forward_and_a_hairpin_go_through_the_router() -> None:
     assert name == "eth0" and ends(into)[1] == "10.0.0.3:8080"
     [(name, across)] = r.inside(tcp((INSIDE, 5000), (OURS, 80), "syn"))
     assert name == "eth0" and ends(across) == ("203.0.113.1:5000", "10.0.0.3:8080")
+    late = tcp((INSIDE, 5000), (OURS, 80), ttl=1)
+    [(name, told)] = r.inside(late)
+    assert (name, what(told)) == ("eth0", (11, 0)) and told[28:] == late
     [(name, back)] = r.inside(tcp((SECOND, 8080), (OURS, 5000), "syn ack"))
     assert name == "eth0" and ends(back) == ("203.0.113.1:80", "10.0.0.2:5000")
 
