@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlib.internet.fragments import fragment
@@ -48,6 +48,7 @@ def test_an_echo_likewise_by_its_identifier() -> None:
     assert ends(n.inbound(echo(REMOTE, OURS, identifier, reply=True), 1)) == ("198.51.100.7", "10.0.0.3:9")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=41), st.integers(1, 0xFFFF), st.integers(0, 2**32 - 1), st.sampled_from([UDP, TCP]))
 def test_updated_checksums_are_those_worked_out_anew(data: bytes, port: int, bits: int, protocol: int) -> None:
     source = IPv4Address(bits.to_bytes(4, "big"))
@@ -119,6 +120,7 @@ def test_one_host_has_one_of_several_addresses() -> None:
     assert [len(each) for each in seen.values()] == [1, 1] and seen[INSIDE] != seen[SECOND]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([True, False]))
 def test_every_port_is_handed_out_once_and_then_the_answer_is_no(seed: int, parity: bool) -> None:
     n = nat(seed, ports=range(2000, 2040), preserve_parity=parity)
@@ -285,6 +287,7 @@ def test_a_port_that_leads_inside_by_hand() -> None:
             n.forward(*wrong)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(4)))
 def test_fragments_in_any_order_leave_as_one(order: list[int]) -> None:
     n = nat()
@@ -396,6 +399,7 @@ def test_a_flood_from_inside_and_one_from_outside_are_bounded() -> None:
     assert not open_to_all.known.sessions and not open_to_all.known.used and not open_to_all.known.per_host
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 3), st.integers(0, 400)), max_size=60),
        st.sampled_from(BEHAVIOURS), st.sampled_from(BEHAVIOURS))  # fmt: skip
 def test_the_table_agrees_with_itself(steps: list[tuple[bool, int, int, int]], mapping: str, filtering: str) -> None:
@@ -418,6 +422,7 @@ def test_the_table_agrees_with_itself(steps: list[tuple[bool, int, int, int]], m
 # ---- bad input ---------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_packet_makes_it_raise(data: st.DataObject) -> None:
     n = nat()
