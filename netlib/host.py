@@ -18,14 +18,18 @@ from typing import Any, Literal, overload
 
 from netlib.internet.input import Internet, SendError, reason
 from netlib.internet.ipv6 import Internet6
+from netlib.internet.nat import NATPart
 from netlib.internet.parts import InternetParts, addressed, returned
 from netlib.internet.routes import Route
+from netlib.kernel.connections import Connections
 from netlib.kernel.network import BelowSockets
 from netlib.kernel.raw import INBOX, RAW, RAW6, RawSocket, RawSocket6
-from netlib.kernel.sockets import DATAGRAM, DatagramSocket, Sockets
+from netlib.kernel.sockets import DATAGRAM, STREAM, DatagramSocket, Sockets
+from netlib.kernel.streams import StreamSocket
 from netlib.kernel.table import UDPTable
 from netlib.link.conflict import DEFEND_ONCE
 from netlib.link.neighbours import Neighbours, NeighboursPart
+from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.udp import UDP as UDPLayer
 from netlib.transport.udp import UDPTablePart
 from netlib.wire import icmpv6
@@ -44,12 +48,14 @@ from netlib.wire.icmp import (
     ICMPMessage,
     ICMPRedirect,
 )
-from netlib.wire.ipv4 import ICMP, UDP, IPv4Packet
+from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
 from netlib.wire.ipv6 import ICMPV6, NO_NEXT_HEADER, IPv6Packet
 
-__all__ = ["DATAGRAM", "RAW", "RAW6", "DatagramSocket", "Host", "Interface", "Parts", "RawSocket", "RawSocket6",
-           "Route", "SendError"]  # fmt: skip
+__all__ = ["DATAGRAM", "RAW", "RAW6", "STREAM", "DatagramSocket", "Host", "Interface", "Parts", "RawSocket",
+           "RawSocket6", "Route", "SendError", "StreamSocket"]  # fmt: skip
 
+AnySocket = RawSocket | RawSocket6 | DatagramSocket | StreamSocket
+NETLIB_TCP = TCPParts()
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,12 @@ class Parts(InternetParts):
     neighbours  which MAC address a next hop has: `NeighboursPart` in netlib/link/neighbours.py
     neighbours6 the same for IPv6: `DiscoveryPart` in netlib/link/discovery.py
     udp_table   which socket a datagram is for: `UDPTablePart` in netlib/transport/udp.py
+    tcp         the parts of a TCP connection: netlib/transport/tcp/parts.py
     """
 
     neighbours: Callable[[IPv4Address, MACAddress], NeighboursPart] = Neighbours
     udp_table: Callable[[], UDPTablePart] = UDPTable
+    tcp: TCPParts = NETLIB_TCP
 
 
 @dataclass(eq=False, slots=True)
@@ -92,12 +100,14 @@ class Host:
         self.dropped: Counter[str] = self.internet.dropped
         self.internet6 = Internet6(random, self.parts, forwarding, self.dropped)
         self.outbox: list[tuple[Interface, bytes]] = []
-        self.sockets: list[RawSocket | RawSocket6 | DatagramSocket] = []
+        self.sockets: list[AnySocket] = []
         self.now = 0.0  # the time that this host was told last; worlds tell it before a program goes on
         self.udp = UDPLayer(self.parts.udp_table(), self.dropped)
         if isinstance(self.udp.table, UDPTable):
             self.udp.table.secret = lambda: random.randbytes(16)
-        self.datagrams = Sockets(BelowSockets(self.internet, self.internet6, random, self.send_packet), self.udp)
+        below = BelowSockets(self.internet, self.internet6, random, self.send_packet)
+        self.datagrams = Sockets(below, self.udp)
+        self.tcp = Connections(below, random, self.dropped, self.put_packet)
 
     def __repr__(self) -> str:
         addresses = ", ".join(str(interface.address) for interface in self.interfaces)
@@ -143,6 +153,13 @@ class Host:
         else:
             self.internet.add_route(network, IPv4Address(via))
 
+    def add_nat(self, outside: Interface) -> NATPart:
+        """Translate what crosses the interface `outside` to and from its addresses: the part `nat`.
+
+        `Parts(nat=partial(NAT, choices=Choices(...)))` makes another one of netlib's.
+        """
+        return self.internet.add_nat(outside.number, lambda port: any(own.port == port for own in self.tcp.listeners))
+
     def remove_route(self, network: str | IPv4Network) -> None:
         """Forget the route for exactly this network, if there is one."""
         self.internet.remove_route(IPv4Network(network) if isinstance(network, str) else network)
@@ -156,28 +173,37 @@ class Host:
     @overload
     def socket(self, kind: Literal["datagram"]) -> DatagramSocket: ...
 
-    def socket(self, kind: str = RAW, protocol: int | None = None) -> RawSocket | RawSocket6 | DatagramSocket:
-        """A socket: `host.socket(DATAGRAM)` for UDP, `host.socket(RAW, protocol=ICMP)` for whole packets, and
-        `host.socket(RAW6, protocol=ICMPV6)` for those of IPv6."""
-        socket: RawSocket | RawSocket6 | DatagramSocket
+    @overload
+    def socket(self, kind: Literal["stream"]) -> StreamSocket: ...
+
+    def socket(self, kind: str = RAW, protocol: int | None = None) -> AnySocket:
+        """A socket: `host.socket(STREAM)` for TCP, `host.socket(DATAGRAM)` for UDP, `host.socket(RAW, protocol=ICMP)`
+        for whole packets, and `host.socket(RAW6, protocol=ICMPV6)` for those of IPv6."""
+        socket: AnySocket
         if kind == RAW:
             socket = RawSocket(self.internet, ICMP if protocol is None else protocol, self.settle, self.sockets)
         elif kind == RAW6:
             socket = RawSocket6(self.internet6, ICMPV6 if protocol is None else protocol, self.settle, self.sockets)
         elif kind == DATAGRAM:
             socket = DatagramSocket(self.datagrams, self.sockets)
+        elif kind == STREAM:
+            socket = StreamSocket(self.tcp, self.sockets, self, self.parts.tcp)
         else:
-            raise ValueError(f"socket kind {kind!r}: this host has {RAW!r}, {RAW6!r} and {DATAGRAM!r}")
+            raise ValueError(f"socket kind {kind!r}: this host has {RAW!r}, {RAW6!r}, {DATAGRAM!r} and {STREAM!r}")
         self.sockets.append(socket)
         return socket
 
     def send_packet(self, packet: IPv4Packet | IPv6Packet) -> None:
         """Send a packet of a socket, now."""
+        self.put_packet(packet)
+        self.settle(self.now)
+
+    def put_packet(self, packet: IPv4Packet | IPv6Packet) -> None:
+        """Give a packet to the Internet layer; `settle` moves it on."""
         if isinstance(packet, IPv6Packet):
             self.internet6.send(packet, self.now)
         else:
             self.internet.send(packet, self.now)
-        self.settle(self.now)
 
     # ---- what a world calls --------------------------------------------------------------------------------
 
@@ -197,6 +223,7 @@ class Host:
         self.now = now
         self.internet.tick(now)
         self.internet6.tick(now)
+        self.tcp.tick(now)
         for interface in self.interfaces:
             if interface.neighbours:
                 interface.neighbours.tick(now)
@@ -205,6 +232,9 @@ class Host:
     def deadline(self) -> float | None:
         """When `tick` is next needed (seconds), or None."""
         soonest, due = self.internet.deadline(), self.internet6.deadline()
+        if due is not None and (soonest is None or due < soonest):
+            soonest = due
+        due = self.tcp.deadline()
         if due is not None and (soonest is None or due < soonest):
             soonest = due
         for interface in self.interfaces:
@@ -302,6 +332,8 @@ class Host:
         elif packet.protocol == UDP:
             for lost in self.deliver_udp(packet, self.internet.is_broadcast(packet.destination)):
                 self.report(lost, PORT_UNREACHABLE, now)
+        elif packet.protocol == TCP:
+            self.tcp.receive(packet, now, self.internet.is_broadcast(packet.destination))
         elif not taken:
             self.report(packet, PROTOCOL_UNREACHABLE, now)  # RFC 1122 section 3.2.2.1
 
@@ -333,6 +365,8 @@ class Host:
         elif packet.protocol == UDP:
             for lost in self.deliver_udp(packet, packet.destination.is_multicast):
                 report(lost.build(), lost, icmpv6.DESTINATION_UNREACHABLE, icmpv6.PORT_UNREACHABLE, now)
+        elif packet.protocol == TCP:
+            self.tcp.receive(packet, now, packet.destination.is_multicast)
         elif not taken and packet.protocol != NO_NEXT_HEADER:
             # "discard the packet and send an ICMP Parameter Problem message ... with an ICMP Code value of 1" and a
             # pointer to the field that says so (RFC 8200 section 4)
@@ -376,6 +410,8 @@ class Host:
             told = self.udp.receive_error6 if isinstance(original, IPv6Packet) else self.udp.receive_error
             told(message.type, message.code, original)
             self.datagrams.settle()
+        elif original.protocol == TCP and not original.fragment_offset:
+            self.tcp.receive_error(message, original, self.now)
 
     def report(self, packet: IPv4Packet, code: int, now: float) -> None:
         self.internet.report(packet.build(), packet, DESTINATION_UNREACHABLE, code, now)

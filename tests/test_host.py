@@ -178,8 +178,8 @@ def test_a_socket_that_nobody_reads_is_bounded() -> None:
 
 
 def test_other_kinds_of_socket_are_refused() -> None:
-    with pytest.raises(ValueError, match="socket kind 'stream'"):
-        Machine().host.socket("stream")
+    with pytest.raises(ValueError, match="socket kind 'sequenced'"):
+        Machine().host.socket("sequenced")
 
 
 # ---- parts -------------------------------------------------------------------------------------------------------

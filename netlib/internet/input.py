@@ -12,6 +12,7 @@ What it leaves to others: the next hop's MAC address (link), what a packet carri
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from types import NoneType
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 from netlib.internet.fragments import Reassembler
 from netlib.internet.icmp import RateLimit, may_report
+from netlib.internet.nat import NAT, NATPart
 from netlib.internet.parts import InternetParts, ReassemblerPart, RoutesPart, returned
 from netlib.internet.redirects import REDIRECT_HOST, Redirects, may_obey, may_redirect
 from netlib.internet.routes import Route
@@ -87,6 +89,9 @@ class Internet:
         self.routes: RoutesPart = parts.routes()
         self.redirects = Redirects()  # better first hops for our own packets
         self.reassembler: ReassemblerPart = parts.reassembler()
+        self.nat: NATPart | None = None  # for what crosses the interface `outside`
+        self.outside = -1
+        self.random = random
         self.reports = RateLimit()
         self.identification = random.getrandbits(16)
         self.outbox: list[Outgoing] = []
@@ -136,10 +141,17 @@ class Internet:
             self.drop("IPv4 unicast in a link broadcast")
         elif port >= 0 and port not in self.ports:
             self.drop("IPv4 not for us")
-        elif self.is_ours(packet.destination, port):
-            self.accept(data[: packet.total_length], packet, port, now)
+        elif self.nat is not None and packet.destination in self.nat.addresses:
+            self.receive_by_nat(self.nat, data[: packet.total_length], packet, port, now)
+        else:
+            self.sort(data[: packet.total_length], packet, port, now)
+
+    def sort(self, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:
+        """A packet that may come in: is it for us, or for somebody else?"""
+        if self.is_ours(packet.destination, port):
+            self.accept(data, packet, port, now)
         elif self.forwarding and not self.is_broadcast(packet.destination):
-            self.forward(data[: packet.total_length], packet, port, now)
+            self.forward(data, packet, port, now)
         else:
             self.drop("IPv4 not for us")
 
@@ -162,31 +174,38 @@ class Internet:
                 return
         self.delivered.append((port, packet))
 
-    def forward(self, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:
-        """A packet for somebody else: the steps of RFC 1812 section 5.2.1."""
-        # "A router SHOULD NOT forward any packet that has ... a source address on network 0" (5.3.7)
-        if packet.source[0] == 0:
+    def forward(
+        self, data: bytes, packet: IPv4Packet, port: int, now: float, came: tuple[bytes, IPv4Packet] | None = None
+    ) -> None:
+        """A packet for somebody else: the steps of RFC 1812 section 5.2.1.
+
+        `came`: what it was before our NAT translated it.  Its sender is told of that, and knows nothing of the other.
+        """
+        about = came or (data, packet)
+        # "A router SHOULD NOT forward any packet that has ... a source address on network 0" (5.3.7); and a NAT takes
+        # what has an address of ours outside for our own, unless it has put that there itself
+        if packet.source[0] == 0 or (self.nat is not None and not came and packet.source in self.nat.addresses):
             self.drop("IPv4 invalid source")
             return
         route = self.route(packet.destination)
         if route is None:
             self.drop("IPv4 no route")
-            self.report(data, packet, DESTINATION_UNREACHABLE, NET_UNREACHABLE, now)
+            self.report(*about, DESTINATION_UNREACHABLE, NET_UNREACHABLE, now)
             return
         # "If the TTL is reduced to zero (or less), the packet MUST be discarded", and the sender told (5.3.1)
         if packet.ttl <= 1:
             self.drop("IPv4 TTL exceeded")
-            self.report(data, packet, TIME_EXCEEDED, TTL_EXCEEDED, now)
+            self.report(*about, TIME_EXCEEDED, TTL_EXCEEDED, now)
             return
         mtu = self.ports[route.interface].mtu
         if len(data) > mtu and packet.dont_fragment:
             self.drop("IPv4 fragmentation needed")
-            self.report(data, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, now, rest=mtu)
+            self.report(*about, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, now, rest=mtu)
             return
         if may_redirect(packet, port, route, self.ports[port].addresses):  # and send it on all the same
             self.report(data, packet, REDIRECT, REDIRECT_HOST, now, rest=int(route.via or packet.destination))
         sent_on = returned("decrement_ttl", self.parts.decrement_ttl(data), bytes)
-        self.transmit(sent_on, route, packet.destination)
+        self.transmit(sent_on, route, packet.destination, now)
 
     # ---- out ---------------------------------------------------------------------------------------------
 
@@ -209,7 +228,7 @@ class Internet:
         data = packet.build()
         if len(data) > port.mtu and packet.dont_fragment:
             raise SendError(f"EMSGSIZE: {len(data)} bytes, the link takes {port.mtu} and DF is set")
-        self.transmit(self.sealed(data), route, packet.destination)
+        self.transmit(self.sealed(data), route, packet.destination, now)
 
     def route(self, destination: IPv4Address) -> Route | None:
         """The route that the routing table has for a destination."""
@@ -237,8 +256,14 @@ class Internet:
         """The route for a packet of our own: what a redirect has told us goes before the routing table."""
         return self.redirects.lookup(destination, now) or self.route(destination)
 
-    def transmit(self, data: bytes, route: Route, destination: IPv4Address) -> None:
-        """Cut a packet to its link's MTU and put it out."""
+    def transmit(self, data: bytes, route: Route, destination: IPv4Address, now: float) -> None:
+        """Cut a packet to its link's MTU and put it out; through the NAT, if the link is its outside."""
+        if self.nat is not None and route.interface == self.outside:
+            translated = returned("nat.outbound", self.nat.outbound(data, now), bytes, NoneType)
+            self.tell(self.nat, now)
+            if translated is None:
+                return
+            data = translated
         mtu = self.ports[route.interface].mtu
         pieces = [data]
         if len(data) > mtu:
@@ -259,6 +284,45 @@ class Internet:
         if not 0 <= checksum <= 0xFFFF:
             raise ValueError(f"the part checksum returned {checksum}, which does not fit into 16 bits")
         return checksum
+
+    # ---- NAT ---------------------------------------------------------------------------------------------
+
+    def add_nat(self, outside: int, listens: Callable[[int], bool]) -> NATPart:
+        """From now on what crosses the interface `outside` is translated to and from its addresses there.
+
+        `listens` tells whether a socket of our own does at a TCP port.
+        """
+        self.outside = outside
+        self.nat = self.parts.nat([own.address for own in self.ports[outside].addresses], self.random)
+        if isinstance(self.nat, NAT):
+            self.nat.dropped = self.nat.reassembler.dropped = self.dropped
+            self.nat.listens = listens
+        return self.nat
+
+    def receive_by_nat(self, nat: NATPart, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:
+        """A packet to one of our addresses outside: whose is it really?"""
+        into = nat.inbound if port in (self.outside, -1) else nat.hairpin
+        translated = returned(f"nat.{into.__name__}", into(data, now), bytes, NoneType)
+        self.tell(nat, now)
+        if translated is None:
+            return
+        try:
+            inner = IPv4Packet.parse(translated)
+        except WireError as error:
+            self.drop(f"IPv4 from the NAT {reason(error)}")
+            return
+        if inner.destination == packet.destination:
+            self.sort(translated, inner, port, now)
+        elif self.forwarding:
+            self.forward(translated, inner, self.outside if port < 0 else port, now, came=(data, packet))
+
+    def tell(self, nat: NATPart, now: float) -> None:
+        """Report what the NAT has refused."""
+        refused, nat.refused = nat.refused, []
+        for data, code in refused:
+            self.report(data, IPv4Packet.parse(data), DESTINATION_UNREACHABLE, code, now)
+
+    # ---- errors ------------------------------------------------------------------------------------------
 
     def report(self, data: bytes, packet: IPv4Packet, type: int, code: int, now: float, rest: int = 0) -> None:
         """Send an ICMP error about a packet to its sender, where one may be sent."""
@@ -305,10 +369,14 @@ class Internet:
         """Give up on packets whose fragments are late, and tell their senders (RFC 1122 section 3.3.2)."""
         for first in returned("reassembler.expire", self.reassembler.expire(now), list, tuple):
             self.report(first, IPv4Packet.parse(first), TIME_EXCEEDED, REASSEMBLY_TIME_EXCEEDED, now)
+        if self.nat is not None:
+            self.nat.tick(now)
+            self.tell(self.nat, now)
 
     def deadline(self) -> float | None:
         """When `tick` is next needed, or None."""
-        return self.reassembler.deadline()
+        due = [self.reassembler.deadline(), self.nat.deadline() if self.nat is not None else None]
+        return min((when for when in due if when is not None), default=None)
 
     def drop(self, reason: str) -> None:
         self.dropped[reason] += 1

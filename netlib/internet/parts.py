@@ -6,13 +6,15 @@ Whatever is not replaced is netlib's own.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Protocol
 
 from netlib.internet.fragments import Reassembler, fragment
 from netlib.internet.icmp import echo_reply, error
+from netlib.internet.nat import NAT, NATPart
 from netlib.internet.routes import Route, Routes
 from netlib.link.discovery import Discovery, DiscoveryPart
-from netlib.wire.address import IPv4Network, MACAddress
+from netlib.wire.address import IPv4Address, IPv4Network, MACAddress
 from netlib.wire.checksum import internet_checksum, update_checksum
 
 
@@ -83,3 +85,4 @@ class InternetParts:
     icmp_error: Callable[[bytes, int, int, int], bytes | None] = error
     routes: Callable[[], RoutesPart] = Routes
     neighbours6: Callable[[MACAddress, bool], DiscoveryPart] = Discovery
+    nat: Callable[[list[IPv4Address], Random], NATPart] = NAT  # where `Host.add_nat` asks for one

@@ -18,10 +18,13 @@ class SocketError(OSError):
 
 
 MEANING = {
+    "EALREADY": "a connect is under way",
     "EBADF": "this socket is closed",
     "ECONNREFUSED": "nobody has bound this port there: an ICMP port unreachable came back",
     "EDESTADDRREQ": "this socket is not connected: use send_to, or connect first",
     "EHOSTUNREACH": "the host can't be reached: an ICMP error said so",
+    "EISCONN": "this socket is connected",
     "ENETUNREACH": "the network can't be reached: an ICMP error said so",
+    "EPIPE": "nothing more can be sent by this socket",
     "ENOPROTOOPT": "the host there has no UDP: an ICMP protocol unreachable came back",
 }

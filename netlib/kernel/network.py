@@ -15,6 +15,8 @@ from netlib.wire.errors import Malformed
 from netlib.wire.ipv4 import IPv4Packet
 from netlib.wire.ipv6 import IPv6Packet
 
+LOOPBACK_MTU = 65_535  # bytes: Linux's lo has one more, which no IPv4 packet can use
+
 
 class BelowSockets:
     """The IPv4 and IPv6 layers of a host, as its sockets use them."""
@@ -41,6 +43,18 @@ class BelowSockets:
     def source_for(self, destination: Any) -> Any:
         """The address that a packet to `destination` would have as its source (RFC 1122 section 3.3.4.3)."""
         return (self.internet6 if isinstance(destination, IPv6Address) else self.internet).source(destination)
+
+    def mss(self, destination: Any) -> int:
+        """Bytes of the largest TCP payload to `destination`, without options: "the effective MTU minus the fixed IP
+        and TCP headers" (RFC 6691 section 2).  `SendError` if there is no route."""
+        six = isinstance(destination, IPv6Address)
+        headers = 60 if six else 40
+        if destination.is_loopback or destination in (self.internet6 if six else self.internet).addresses:
+            return LOOPBACK_MTU - headers
+        if six:
+            interface, _ = self.internet6.way(destination)
+            return self.internet6.ports[interface].mtu - headers
+        return self.internet.ports[self.internet.way(destination).interface].mtu - headers
 
     def packet(self, source: Any, destination: Any, protocol: int, ttl: int) -> Any:
         """A packet between these addresses, empty still."""

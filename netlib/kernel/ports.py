@@ -27,6 +27,10 @@ class Ports:
         if not owners:
             del self.taken[endpoint.port]
 
+    def owners(self, port: int) -> tuple[Endpoint, ...]:
+        """Who has this port, at whatever address."""
+        return tuple(self.taken.get(port, ()))
+
     def is_free(self, address: bytes, port: int, reuse_port: bool) -> bool:
         """Whether a socket may be bound to this address and port."""
         return not any(

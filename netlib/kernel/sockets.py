@@ -24,7 +24,7 @@ from netlib.wire.address import IPv4Address
 from netlib.wire.errors import FieldOverflow, Malformed
 
 DATAGRAM: Literal["datagram"] = "datagram"  # kind of socket: UDP
-STREAM: Literal["stream"] = "stream"  # and TCP, which only the operating system's sockets have so far
+STREAM: Literal["stream"] = "stream"  # and TCP: kernel/streams.py
 RECEIVE_BUFFER = 212_992  # bytes: Linux's net.core.rmem_default ...
 OVERHEAD = 768  # ... of which each datagram takes this much besides its data (its sk_buff): so many empty ones too
 LARGEST = 65_535 - 8  # bytes in one datagram, by its own length field; IPv4's header leaves 20 fewer

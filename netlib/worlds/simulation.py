@@ -339,4 +339,6 @@ class Simulation:
         for node in self.nodes.values():
             if node.host.outbox:
                 node.flush()
+            elif (due := node.host.deadline()) is not None:  # a call may have set a timer and sent nothing
+                node.plan(due)
         self.wake()

@@ -10,7 +10,7 @@ from netlib.internet.icmp import QUOTE
 from netlib.wire.address import IPv4Address
 from netlib.wire.checksum import internet_checksum
 from netlib.wire.icmp import ICMPEcho, ICMPTimeExceeded
-from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
+from netlib.wire.ipv4 import ICMP, UDP, IPv4Packet
 
 from .machines import ELSEWHERE, FAR_SIDE, GATEWAY, PEER, ROUTER, Machine, echo, icmp, udp, what
 
@@ -316,10 +316,10 @@ def test_overlapping_fragments_are_counted_and_not_reported() -> None:
 def test_ports_and_protocols_that_nobody_listens_to_are_reported() -> None:
     machine = Machine()
     assert [what(p) for p in machine.give(udp())] == [(3, 3)]
-    other = udp()
-    other.protocol = TCP
+    other, sctp = udp(), 132
+    other.protocol = sctp
     assert [what(p) for p in machine.give(other)] == [(3, 2)]
-    machine.host.socket(RAW, TCP)
+    machine.host.socket(RAW, sctp)
     assert machine.give(other) == []
 
 

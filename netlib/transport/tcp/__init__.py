@@ -1,0 +1,1 @@
+"""TCP (RFC 9293): bytes that arrive once, in order, over packets that do not."""

@@ -1,0 +1,131 @@
+"""What a connection receives: the peer's SYN, text in any order, segments from a past that has to be told apart.
+
+    synchronize      learn the first number and the options from a SYN
+    is_acceptable    the acceptability test of RFC 9293 section 3.10.7.4
+    is_timely        protection against wrapped sequence numbers: PAWS (RFC 7323 section 5)
+    text_arrives     put in order, hand over, acknowledge now or later
+    reopened_by      whether a SYN in TIME-WAIT begins a new connection
+
+Putting in order is reassembler.py's, when to acknowledge acknowledgment.py's.
+"""
+
+from netlib.transport.tcp.options import Options
+from netlib.transport.tcp.sequence import SEQUENCE_SPACE, before
+from netlib.transport.tcp.states import CLOSED, TIME_WAIT
+from netlib.transport.tcp.transmission import Transmission
+from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6
+from netlib.wire.tcp import TCPSegment
+
+RECENT_LIFE = 24 * 86400.0  # seconds: then "TS.Recent is considered invalid" (RFC 7323 section 5.5)
+
+
+class Reception(Transmission):
+    """A connection's receiving half."""
+
+    fin_at: int | None = None  # where the peer's FIN is, also if it has come before data that is still missing
+
+    def synchronize(self, segment: TCPSegment, options: Options, now: float) -> None:
+        """Learn from the peer's SYN: "RCV.NXT is set to SEG.SEQ+1, IRS is set to SEG.SEQ", and what it can do."""
+        snd, rcv, settings = self.snd, self.rcv, self.settings
+        told = rcv.said - rcv.nxt  # what our own SYN has offered
+        rcv.irs = segment.sequence
+        rcv.nxt = rcv.acked = rcv.irs + 1
+        rcv.edge = rcv.said = rcv.nxt + told
+        self.reassembler = self.parts.reassembler(rcv.nxt, settings.receive_buffer + (1 << rcv.shift))
+        # "This option is negotiated in SYN segments": both must have sent it (RFC 7323 section 2.2)
+        self.scaling = settings.window_scaling and options.window_scale is not None
+        snd.shift = options.window_scale or 0 if self.scaling else 0
+        if not self.scaling:
+            rcv.shift = 0
+        self.sack = settings.sack and options.sack_permitted
+        self.timestamps = settings.timestamps and options.timestamps is not None
+        if options.timestamps:
+            self.recent, self.recent_at = options.timestamps[0], now
+        self.ecn.on_syn(segment)
+        # "If an MSS Option is not received at connection setup, TCP implementations MUST assume a default" (MUST-15)
+        self.peer_mss = options.mss if options.mss is not None else DEFAULT_MSS6 if self.six else DEFAULT_MSS
+        self.agree_on_mss()
+        self.congestion = self.parts.congestion(snd.mss)
+        self.recovery = self.parts.recovery(self.sack, snd.mss, snd.iss + 1)
+        snd.wnd = snd.largest = segment.window
+        snd.wl1, snd.wl2 = rcv.irs, snd.una
+
+    def is_acceptable(self, seq: int, length: int) -> bool:
+        """Table 6: "four cases for the acceptability test"."""
+        nxt, wnd = self.rcv.nxt, self.rcv.wnd
+        if length == 0:
+            return nxt <= seq < nxt + wnd if wnd else seq == nxt
+        return wnd > 0 and (nxt <= seq < nxt + wnd or nxt <= seq + length - 1 < nxt + wnd)
+
+    def is_timely(self, segment: TCPSegment, seq: int, options: Options, now: float) -> bool:
+        """RFC 7323 section 5.3, R1 and R3: whether the segment's timestamp is not from the past; if so it is noted."""
+        if options.timestamps is None:
+            # "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the segment" (section 3.2)
+            self.note("dropped", "no timestamp", now)
+            return False
+        value = options.timestamps[0]
+        if before(value, self.recent) and now - self.recent_at < RECENT_LIFE:
+            # "If SEG.TSval < TS.Recent and TS.Recent is valid, then treat the arriving segment as not acceptable: Send
+            # an acknowledgment in reply ... and drop the segment"
+            self.report_duplicate(seq, len(segment.payload))
+            self.acknowledge("not acceptable: an old timestamp (PAWS)", now)
+            return False
+        # "If SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent, then record SEG.TSval in TS.Recent" (section 4.3)
+        if seq <= self.rcv.acked:
+            self.recent, self.recent_at = value, now
+        return True
+
+    def text_arrives(self, seq: int, text: bytes, now: float) -> None:
+        """Take in what lies in the window; afterwards it is acknowledged, or will be soon."""
+        assert self.reassembler is not None
+        gap = bool(self.reassembler.blocks())
+        ready = self.take_text(seq, text, now)
+        if self.state is CLOSED:
+            return
+        in_order = ready > 0 and seq <= self.rcv.nxt - ready
+        because = self.acknowledging.at_once(len(text), in_order, gap)
+        if because:
+            self.acknowledge(because, now)
+        elif "delayed_ack" not in self.timers:
+            self.timers.start("delayed_ack", now + self.settings.delayed_ack)
+
+    def take_text(self, seq: int, text: bytes, now: float) -> int:
+        """Keep what lies in the window; how many bytes are in order by it."""
+        rcv = self.rcv
+        assert self.reassembler is not None
+        end = rcv.said if self.fin_at is None else min(rcv.said, self.fin_at)
+        text = text[: max(0, end - seq)]
+        if self.abandoned and seq + len(text) > rcv.nxt:
+            # "or if new data is received after CLOSE is called, its TCP implementation SHOULD send a RST" (SHLD-3)
+            self.send_reset("data for a closed socket", now)
+            self.fail("ECONNRESET", "data after CLOSE", now)
+            return 0
+        ready = self.reassembler.insert(seq, text)
+        if ready:
+            self.received += ready
+            # "TCP endpoint ... advances RCV.NXT over the data accepted, and adjusts RCV.WND"
+            rcv.nxt += len(ready)
+            self.counts["bytes_received"] += len(ready)
+            self.note("readable", "text arrives", now)
+        return len(ready)
+
+    def report_duplicate(self, seq: int, length: int) -> None:
+        """Let the next acknowledgment's SACK tell of data that came twice (RFC 2883), where the reassembler can."""
+        if length and hasattr(self.reassembler, "duplicate") and seq + length <= self.rcv.nxt:
+            self.reassembler.duplicate = (seq, seq + length)  # type: ignore[union-attr]
+
+    def reopened_by(self, segment: TCPSegment) -> int | None:
+        """The least first sequence number for a connection that this SYN may open in place of this one in TIME-WAIT.
+
+        "accept a new SYN ... to reopen the connection directly from TIME-WAIT state (MAY-2), if it: (1) assigns its
+        initial sequence number for the new connection to be larger than the largest sequence number it used on the
+        previous connection incarnation" (section 3.6.1); the SYN is new by its number, or by its timestamp (RFC 6191).
+        None if it is not.  The owner closes this one and gives the SYN to a listener.
+        """
+        if self.state is not TIME_WAIT or not segment.syn or segment.rst or segment.ack:
+            return None
+        stamps = Options.of(segment).timestamps
+        newer = stamps is not None and self.timestamps and before(self.recent, stamps[0])
+        if not newer and not before(self.rcv.nxt % SEQUENCE_SPACE, segment.sequence):
+            return None
+        return (self.snd.max + 0xFFFF + 2) % SEQUENCE_SPACE  # as Linux does
