@@ -12,23 +12,24 @@ A machine: packets and the time in; packets out by `put`.  What it leaves to oth
 
 from collections import Counter
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Any
 
 from netlib.internet.input import SendError, reason
-from netlib.kernel.cookies import SYNCookies, stamp, stamped
+from netlib.kernel.cookies import stamp, stamped
 from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Arrival, Listener, ListenSettings
 from netlib.kernel.ports import EPHEMERAL, Ports, overlap
+from netlib.kernel.secrets import Secrets
 from netlib.kernel.table import UDPTable
 from netlib.transport.tcp.connection import Connection
-from netlib.transport.tcp.fast_open import FastOpenClient, FastOpenServer, Verdict
+from netlib.transport.tcp.fast_open import FastOpenClient, Verdict
 from netlib.transport.tcp.isn import initial_sequence_number
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE, before
-from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, State
+from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT, State
 from netlib.transport.udp import UNREACHABLE, UNREACHABLE6, Endpoint
 from netlib.wire.errors import BadChecksum, WireError
 from netlib.wire.icmp import DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED
@@ -37,6 +38,8 @@ from netlib.wire.icmpv6 import ICMPv6Error, ICMPv6PacketTooBig
 from netlib.wire.ipv4 import TCP
 from netlib.wire.tcp import TCPSegment
 
+KEPT = 10_000  # events of a connection that are kept for whoever looks at them later: the latest ones
+SPARE = 64  # entries in the heap of timers that may be there for nothing
 ECT0, CE = 2, 3  # RFC 3168 section 5: the sender can do ECN; a router has met congestion
 Key = tuple[bytes, int, bytes, int]  # our address and port, the peer's
 
@@ -46,15 +49,6 @@ class Listening:
 
     def __init__(self, queues: Listener[Connection], options: dict[str, Any], parts: TCPParts, ttl: int) -> None:
         self.queues, self.options, self.parts, self.ttl = queues, options, parts, ttl
-
-
-class Secrets:
-    """What nobody else may know: keys of sequence numbers, of SYN cookies, of Fast Open's cookies."""
-
-    def __init__(self, random: Random) -> None:
-        self.isn = random.randbytes(16)
-        self.cookies = SYNCookies(random.randbytes(16))
-        self.fast_open = FastOpenServer(random.randbytes(16))
 
 
 class Connections:
@@ -76,6 +70,8 @@ class Connections:
         self.listening = UDPTable(lambda: random.randbytes(16))
         self.due: list[tuple[float, int, Connection]] = []  # a heap: when a connection wants to be called, or earlier
         self.planned: dict[Connection, float] = {}  # the earliest of each in the heap
+        self.waiting: set[Connection] = set()  # in TIME-WAIT
+        self.orphans: set[Connection] = set()  # without a socket, and not at their end yet
         self.entries = 0
         self.drawn: Secrets | None = None
         self.fast_open = FastOpenClient()
@@ -280,6 +276,8 @@ class Connections:
         if connection.outbox:
             self.transmit(connection)
         state = connection.state
+        if len(connection.events) >= 2 * KEPT:
+            del connection.events[:-KEPT]
         if connection in self.asking and state is not SYN_SENT:
             self.learn(connection, self.asking.pop(connection), now)
         if connection in self.opening and state is not SYN_RECEIVED:
@@ -288,7 +286,12 @@ class Connections:
                 listening.queues.forget(connection)
             else:
                 listening.queues.finish(connection)
-        if state is CLOSED:
+        if state is TIME_WAIT and connection not in self.waiting:
+            self.waiting.add(connection)
+            if len(self.waiting) > self.settings.max_tw_buckets:
+                self.counters["TCPTimeWaitOverflow"] += 1
+                connection.enter(CLOSED, "too many are in TIME-WAIT", now)
+        if connection.state is CLOSED:
             self.remove(connection)
             return
         due = connection.deadline()
@@ -296,6 +299,9 @@ class Connections:
             self.planned[connection] = due
             self.entries += 1
             heappush(self.due, (due, self.entries, connection))
+            if len(self.due) > 2 * len(self.planned) + SPARE:  # most are of connections that ended, or were put forward
+                self.due = [(when, number, known) for number, (known, when) in enumerate(self.planned.items())]
+                heapify(self.due)
 
     def learn(self, connection: Connection, cookie: bytes, now: float) -> None:
         """A connect with Fast Open's option is answered, or has failed: remember what that says of the server."""
@@ -365,8 +371,17 @@ class Connections:
         self.planned.pop(connection, None)
         self.ttl.pop(connection, None)
         self.asking.pop(connection, None)
+        self.waiting.discard(connection)
+        self.orphans.discard(connection)
         if listening := self.opening.pop(connection, None):
             listening.queues.forget(connection)
+
+    def orphan(self, connection: Connection, now: float) -> None:
+        """Its socket is closed.  A peer that never takes the rest keeps it for long, so there may not be many such."""
+        self.orphans.add(connection)
+        if len(self.orphans) > self.settings.max_orphans and connection.state not in (CLOSED, TIME_WAIT):
+            self.counters["TCPAbortOnMemory"] += 1
+            connection.abort(now)
 
     def listen(self, endpoint: Endpoint, listening: Listening) -> None:
         """Take SYNs to this address and port.  EADDRINUSE where another listens, unless both share by SO_REUSEPORT."""

@@ -36,7 +36,7 @@ class Arrival(Enum):
 
 @dataclass(slots=True)
 class ListenSettings:
-    """The sysctls of Linux that say how listeners behave, by their names without "tcp_"."""
+    """The sysctls of Linux that say how listeners behave, and how many connections may linger: without "tcp_"."""
 
     syncookies: int = 1  # 0 never, 1 when the SYN queue is full, 2 always
     max_syn_backlog: int = MAX_SYN_BACKLOG
@@ -44,6 +44,8 @@ class ListenSettings:
     synack_retries: int = 5
     fastopen: int = 1  # bits: 1 our connects may use Fast Open, 2 our listeners may
     somaxconn: int = SOMAXCONN
+    max_tw_buckets: int = 16_384  # connections in TIME-WAIT; one too many ends at once
+    max_orphans: int = 4096  # connections whose socket is closed and whose peer takes its time; likewise, with a RST
 
 
 class Listener(Generic[T]):

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from netlib.internet.input import SendError
-from netlib.kernel.connections import Connections, Listening
+from netlib.kernel.connections import KEPT, Connections, Listening
 from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Listener
 from netlib.kernel.sockets import SocketAddress, translated
@@ -30,8 +30,6 @@ from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
 from netlib.transport.tcp.variables import CallError, Event, Settings
 from netlib.transport.udp import Endpoint
 from netlib.wire.errors import Malformed
-
-KEPT = 10_000  # events of a connection that its socket keeps, the latest
 
 # the kernel's names for what variables.py calls by its own
 NAMES = {
@@ -334,6 +332,7 @@ class StreamSocket:
             self.layer.unlisten(self.endpoint, self.clock.now)
         if self.connection and self.connection.state is not CLOSED:
             how(self.connection)
+            self.layer.orphan(self.connection, self.clock.now)
         if self.endpoint:
             self.layer.ports.remove(self.endpoint)
         if self in self.open_ones:

@@ -261,6 +261,8 @@ class Connection(Reception):
         # First, check sequence number
         if not self.is_acceptable(seq, len(segment.payload) + segment.syn + segment.fin):
             return self.unacceptable(segment, seq, now)
+        if self.timestamps and not segment.rst:  # R3
+            self.record_timestamp(seq, options, now)
 
         # Second, check the RST bit
         if segment.rst:

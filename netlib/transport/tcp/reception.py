@@ -58,22 +58,27 @@ class Reception(Transmission):
         return wnd > 0 and (nxt <= seq < nxt + wnd or nxt <= seq + length - 1 < nxt + wnd)
 
     def is_timely(self, segment: TCPSegment, seq: int, options: Options, now: float) -> bool:
-        """RFC 7323 section 5.3, R1 and R3: whether the segment's timestamp is not from the past; if so it is noted."""
+        """RFC 7323 section 5.3, R1: whether the segment's timestamp is not from the past."""
         if options.timestamps is None:
             # "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the segment" (section 3.2)
             self.note("dropped", "no timestamp", now)
             return False
-        value = options.timestamps[0]
-        if before(value, self.recent) and now - self.recent_at < RECENT_LIFE:
+        if before(options.timestamps[0], self.recent) and now - self.recent_at < RECENT_LIFE:
             # "If SEG.TSval < TS.Recent and TS.Recent is valid, then treat the arriving segment as not acceptable: Send
             # an acknowledgment in reply ... and drop the segment"
             self.report_duplicate(seq, len(segment.payload))
             self.acknowledge("not acceptable: an old timestamp (PAWS)", now)
             return False
-        # "If SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent, then record SEG.TSval in TS.Recent" (section 4.3)
-        if seq <= self.rcv.acked:
-            self.recent, self.recent_at = value, now
         return True
+
+    def record_timestamp(self, seq: int, options: Options, now: float) -> None:
+        """R3, of a segment in the window only: else anybody could set TS.Recent so far ahead that R1 drops the rest.
+
+        "If an arriving segment satisfies SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent (see Section 4.3), then
+        record its timestamp in TS.Recent."
+        """
+        if options.timestamps and seq <= self.rcv.acked:
+            self.recent, self.recent_at = options.timestamps[0], now
 
     def text_arrives(self, seq: int, text: bytes, now: float) -> None:
         """Take in what lies in the window; afterwards it is acknowledged, or will be soon."""

@@ -294,7 +294,8 @@ class Transmission(Block):
         """Send our SYN, with an ACK if we have had the peer's; with data if we have a Fast Open cookie."""
         snd, text = self.snd, b""
         if self.state is SYN_SENT and self.cookie:
-            text = bytes(self.sending[: min(self.path_mss, self.peer_mss) - 40])  # as many as beside all options
+            room = max(0, min(self.path_mss, self.peer_mss) - 40)  # beside all options
+            text = bytes(self.sending[:room])
             self.recovery.on_sent(snd.iss + 1, snd.iss + 1 + len(text), now)
         snd.nxt = snd.max = max(snd.max, snd.iss + 1 + len(text))
         self.timed = snd.iss + 1, now
