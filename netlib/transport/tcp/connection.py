@@ -99,7 +99,7 @@ class Connection(Reception):
         if data and self.state in OPEN_TO_RECEIVE:
             # the peer is told of the room when it has at least doubled, and grown by a segment
             rcv, buffer = self.rcv, self.settings.receive_buffer
-            grown = rcv.nxt + self.free() - rcv.said
+            grown = rcv.nxt + min(self.free(), 0xFFFF << rcv.shift) - rcv.said  # as far as 16 bits can say
             if grown >= min(buffer // 2, rcv.mss) and grown >= rcv.wnd:
                 self.acknowledge("window update: the user has made room", now)
         return data
