@@ -28,7 +28,7 @@ from netlib.transport.tcp.fast_open import FastOpenClient, Verdict
 from netlib.transport.tcp.isn import initial_sequence_number
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.parts import TCPParts
-from netlib.transport.tcp.sequence import SEQUENCE_SPACE, before
+from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT, State
 from netlib.transport.udp import UNREACHABLE, UNREACHABLE6, Endpoint
 from netlib.wire.errors import BadChecksum, WireError
@@ -154,7 +154,9 @@ class Connections:
             self.send_cookie(listening, key, segment, now)
         elif arrival is Arrival.KEEP:
             iss = initial_sequence_number(key[:2], key[2:], self.secrets.isn, now)
-            connection = self.make(key, iss if least is None or before(least, iss) else least, listening)
+            if least is not None and not listening.parts.make("before")(least, iss):
+                iss = least
+            connection = self.make(key, iss, listening)
             verdict, answer = self.judge(queues, key, segment)
             fast = verdict.opens and queues.begin_fast(connection)
             if not fast:

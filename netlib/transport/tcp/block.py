@@ -58,11 +58,13 @@ class Block:
         self.six = isinstance(local[0], bytes) and len(local[0]) == 16  # over IPv6
         self.peer_mss = DEFAULT_MSS6 if self.six else DEFAULT_MSS  # bytes: what the peer takes
         self.timers = Timers()
-        self.rtt: RTTPart = self.parts.rtt()
-        self.congestion: CongestionControl = self.parts.congestion(mss)
-        self.recovery: LossRecovery = self.parts.recovery(False, mss, iss + 1)
-        self.policy: OutputPart = self.parts.output(settings)
-        self.acknowledging: AcknowledgmentPart = self.parts.acknowledgment(settings)
+        make = self.parts.make
+        self.unwrap, self.before = make("unwrap"), make("before")
+        self.rtt: RTTPart = make("rtt")
+        self.congestion: CongestionControl = make("congestion", mss)
+        self.recovery: LossRecovery = make("recovery", False, mss, iss + 1)
+        self.policy: OutputPart = make("output", settings)
+        self.acknowledging: AcknowledgmentPart = make("acknowledgment", settings)
         self.reassembler: ReassemblerPart | None = None  # from the peer's SYN on
         self.ecn = ECN(settings.ecn)
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.reception import Reception
-from netlib.transport.tcp.sequence import unwrap
 from netlib.transport.tcp.states import (
     CLOSE_WAIT,
     CLOSED,
@@ -223,7 +222,7 @@ class Connection(Reception):
     def in_syn_sent(self, segment: TCPSegment, now: float) -> None:
         """3.10.7.3 SYN-SENT STATE"""
         snd = self.snd
-        ack = unwrap(segment.acknowledgment, snd.una)
+        ack = self.unwrap(segment.acknowledgment, snd.una)
         # First, check the ACK bit: "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless the RST bit is set)"
         if segment.ack and not snd.iss < ack <= snd.max:
             return None if segment.rst else self.reset_for(segment, now)
@@ -250,7 +249,7 @@ class Connection(Reception):
     def in_other_states(self, segment: TCPSegment, now: float, ce: bool) -> None:
         """3.10.7.4 OTHER STATES"""
         snd, rcv = self.snd, self.rcv
-        seq, ack = unwrap(segment.sequence, rcv.nxt), unwrap(segment.acknowledgment, snd.una)
+        seq, ack = self.unwrap(segment.sequence, rcv.nxt), self.unwrap(segment.acknowledgment, snd.una)
         options = Options.of(segment)
         self.heard_at, self.keepalives = now, 0
 

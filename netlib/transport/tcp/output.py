@@ -70,7 +70,7 @@ class Output:
         # "(1) if a maximum-sized segment can be sent, i.e., if: min(D,U) >= Eff.snd.MSS"
         if queued >= mss and allowed >= mss:
             return mss, FULL
-        if not queued:
+        if queued <= 0:  # below, when our FIN is sent
             return 0, NOTHING
         if chance.window <= 0:
             return 0, NO_WINDOW

@@ -24,8 +24,8 @@ class ReassemblerPart(Protocol):
     def insert(self, start: int, data: bytes) -> bytes:
         """Take in the bytes from `start` on; return those that are now in order."""
 
-    def blocks(self, most: int = ...) -> list[tuple[int, int]]:
-        """What is held beyond the gap: (first byte, one past the last)."""
+    def blocks(self) -> list[tuple[int, int]]:
+        """What is held beyond the gap: (first byte, one past the last); of many the first four are told the peer."""
 
 
 class Reassembler:

@@ -10,7 +10,7 @@ Putting in order is reassembler.py's, when to acknowledge acknowledgment.py's.
 """
 
 from netlib.transport.tcp.options import Options
-from netlib.transport.tcp.sequence import SEQUENCE_SPACE, before
+from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import CLOSED, TIME_WAIT
 from netlib.transport.tcp.transmission import Transmission
 from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6
@@ -31,7 +31,7 @@ class Reception(Transmission):
         rcv.irs = segment.sequence
         rcv.nxt = rcv.acked = rcv.irs + 1
         rcv.edge = rcv.said = rcv.nxt + told
-        self.reassembler = self.parts.reassembler(rcv.nxt, settings.receive_buffer + (1 << rcv.shift))
+        self.reassembler = self.parts.make("reassembler", rcv.nxt, settings.receive_buffer + (1 << rcv.shift))
         # "This option is negotiated in SYN segments": both must have sent it (RFC 7323 section 2.2)
         self.scaling = settings.window_scaling and options.window_scale is not None
         snd.shift = options.window_scale or 0 if self.scaling else 0
@@ -45,8 +45,8 @@ class Reception(Transmission):
         # "If an MSS Option is not received at connection setup, TCP implementations MUST assume a default" (MUST-15)
         self.peer_mss = options.mss if options.mss is not None else DEFAULT_MSS6 if self.six else DEFAULT_MSS
         self.agree_on_mss()
-        self.congestion = self.parts.congestion(snd.mss)
-        self.recovery = self.parts.recovery(self.sack, snd.mss, snd.iss + 1)
+        self.congestion = self.parts.make("congestion", snd.mss)
+        self.recovery = self.parts.make("recovery", self.sack, snd.mss, snd.iss + 1)
         snd.wnd = snd.largest = segment.window
         snd.wl1, snd.wl2 = rcv.irs, snd.una
 
@@ -63,7 +63,7 @@ class Reception(Transmission):
             # "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the segment" (section 3.2)
             self.note("dropped", "no timestamp", now)
             return False
-        if before(options.timestamps[0], self.recent) and now - self.recent_at < RECENT_LIFE:
+        if self.before(options.timestamps[0], self.recent) and now - self.recent_at < RECENT_LIFE:
             # "If SEG.TSval < TS.Recent and TS.Recent is valid, then treat the arriving segment as not acceptable: Send
             # an acknowledgment in reply ... and drop the segment"
             self.report_duplicate(seq, len(segment.payload))
@@ -130,7 +130,7 @@ class Reception(Transmission):
         if self.state is not TIME_WAIT or not segment.syn or segment.rst or segment.ack:
             return None
         stamps = Options.of(segment).timestamps
-        newer = stamps is not None and self.timestamps and before(self.recent, stamps[0])
-        if not newer and not before(self.rcv.nxt % SEQUENCE_SPACE, segment.sequence):
+        newer = stamps is not None and self.timestamps and self.before(self.recent, stamps[0])
+        if not newer and not self.before(self.rcv.nxt % SEQUENCE_SPACE, segment.sequence):
             return None
         return (self.snd.max + 0xFFFF + 2) % SEQUENCE_SPACE  # as Linux does

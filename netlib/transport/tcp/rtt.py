@@ -21,8 +21,8 @@ class RTTPart(Protocol):
     variation: float
     rto: float
 
-    def sample(self, seconds: float, now: float, expected: int = 1) -> None:
-        """A round trip has taken so long; of `expected` samples in this round trip it is one."""
+    def sample(self, seconds: float, now: float) -> None:
+        """A round trip has taken so long."""
 
     def back_off(self) -> None:
         """The timer has run out."""

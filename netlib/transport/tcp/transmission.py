@@ -13,7 +13,7 @@ output.py.
 from netlib.transport.tcp.block import Block
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.output import NOTHING, Chance
-from netlib.transport.tcp.sequence import SEQUENCE_SPACE, unwrap
+from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import (
     CLOSE_WAIT,
     ESTABLISHED,
@@ -226,7 +226,7 @@ class Transmission(Block):
         blocks = []
         if self.sack:
             for first, last in options.sack:
-                start = unwrap(first, ack)
+                start = self.unwrap(first, ack)
                 if 0 < (size := (last - first) % SEQUENCE_SPACE) < SEQUENCE_SPACE // 2:
                     blocks.append((start, start + size))
         verdict = self.recovery.on_ack(ack, blocks, flight, now)

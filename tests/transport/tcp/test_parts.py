@@ -26,15 +26,15 @@ class MyReassembler:
                 ready, self.next = ready + piece, self.next + len(piece)
         return ready
 
-    def blocks(self, most: int = 4) -> list[tuple[int, int]]:
-        return [(at, at + len(data)) for at, data in self.pieces.items()][:most]
+    def blocks(self) -> list[tuple[int, int]]:
+        return [(at, at + len(data)) for at, data in self.pieces.items()]
 
 
 class MyRTT:
     smoothed: float | None = None
     variation, rto = 0.0, 0.5
 
-    def sample(self, seconds: float, now: float, expected: int = 1) -> None:
+    def sample(self, seconds: float, now: float) -> None:
         self.smoothed = seconds
 
     def back_off(self) -> None:
@@ -42,7 +42,7 @@ class MyRTT:
 
 
 class MyWindow:
-    """Twenty segments, whatever happens."""
+    """Twenty segments, whatever happens; what is left out does nothing."""
 
     ssthresh = 2**30
 
@@ -51,7 +51,7 @@ class MyWindow:
 
     def nothing(self, *arguments: object) -> None: ...
 
-    on_ack = on_duplicate_ack = on_loss = on_recovered = on_timeout = on_ecn = on_idle = nothing
+    on_ack = on_loss = on_timeout = nothing
 
 
 class MyRecovery:
@@ -100,7 +100,18 @@ class MyAcknowledgment:
     def sent(self) -> None: ...
 
 
-MINE = TCPParts(MyReassembler, MyRTT, MyRecovery, MyWindow, MyOutput, MyAcknowledgment)  # type: ignore[arg-type]
+def my_unwrap(wire: int, near: int) -> int:
+    return min((near - near % 2**32 + wire + turn for turn in (-(2**32), 0, 2**32)), key=lambda n: abs(n - near))
+
+
+def my_before(a: int, b: int) -> bool:
+    return my_unwrap(b, a) > a
+
+
+MINE = TCPParts(
+    unwrap=my_unwrap, before=my_before, reassembler=MyReassembler, rtt=MyRTT, recovery=MyRecovery,
+    congestion=MyWindow, output=MyOutput, acknowledgment=MyAcknowledgment,
+)  # fmt: skip
 
 
 def test_all_parts_replaced_at_once() -> None:

@@ -13,8 +13,8 @@ from typing import Protocol
 UNLIMITED = 2**30  # bytes: the largest window that a peer can offer, 65535 << 14 (RFC 7323), and a little more
 
 
-class CongestionControl(Protocol):
-    """Made with the size of a full segment (SMSS, bytes); times in seconds."""
+class CongestionPart(Protocol):
+    """What one of yours has at least.  Made with the size of a full segment (SMSS, bytes); times in seconds."""
 
     mss: int
     cwnd: int  # "congestion window": this much may be under way
@@ -27,20 +27,25 @@ class CongestionControl(Protocol):
         In a recovery it is a partial acknowledgment (RFC 6582): more is missing.
         """
 
+    def on_loss(self, flight: int, now: float) -> None:
+        """Some of the `flight` bytes are lost; recovery begins."""
+
+    def on_timeout(self, flight: int, now: float) -> None:
+        """The retransmission timer has run out with `flight` bytes outstanding; it ends a recovery too."""
+
+
+class CongestionControl(CongestionPart, Protocol):
+    """What there is to know besides.  Where one of yours leaves it out, `on_ecn` is a loss that is repaired at once,
+    and the others do nothing."""
+
     def on_duplicate_ack(self) -> None:
         """In a recovery without SACK: a segment has left the network, and we do not know which.
 
         Called three times with `on_loss`, for the three that started it, and once for each one after.
         """
 
-    def on_loss(self, flight: int, now: float) -> None:
-        """Some of the `flight` bytes are lost; recovery begins."""
-
     def on_recovered(self, now: float) -> None:
         """All that was outstanding when the loss was noticed is acknowledged; recovery ends."""
-
-    def on_timeout(self, flight: int, now: float) -> None:
-        """The retransmission timer has run out with `flight` bytes outstanding; it ends a recovery too."""
 
     def on_ecn(self, flight: int, now: float) -> None:
         """The peer echoes a router's congestion mark.  For the caller to say once a window (RFC 3168 section 6.1.2)."""
