@@ -97,7 +97,7 @@ class Options:
             data += bytes((FAST_OPEN, 2 + len(self.fast_open))) + self.fast_open
             data += bytes((NOP,)) * (-len(data) % 4)
         # "A SACK option that specifies n blocks will have a length of 8*n+2 bytes" (RFC 2018 section 3)
-        if blocks := self.sack[: (LIMIT - len(data) - 4) // 8]:
+        if blocks := self.sack[: max(0, LIMIT - len(data) - 4) // 8]:
             data += bytes((NOP, NOP, SACK, 2 + 8 * len(blocks)))
             data += b"".join(start.to_bytes(4, "big") + end.to_bytes(4, "big") for start, end in blocks)
         return data

@@ -64,6 +64,8 @@ def test_as_many_sack_blocks_as_fit() -> None:
     blocks = [(n, n + 1) for n in range(0, 50, 10)]
     assert len(of(Options(sack=blocks).build().hex()).sack) == 4
     assert of(Options(timestamps=(1, 2), sack=blocks).build().hex()).sack == blocks[:3]
+    full = Options(mss=1460, window_scale=7, timestamps=(1, 2), fast_open=bytes(16), sack=blocks)  # 38 bytes, and two
+    assert len(full.build()) == 40 and of(full.build().hex()).sack == []
 
 
 numbers = st.integers(0, 2**32 - 1)
