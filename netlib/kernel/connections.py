@@ -102,6 +102,7 @@ class Connections:
             if self.listening.lookup(key[2], key[3], key[0], key[1]) is None:
                 least = None
             else:
+                connection.enter(CLOSED, "a new SYN begins another connection", now)
                 self.remove(connection)
                 connection = None
         if connection is None:
