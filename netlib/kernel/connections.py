@@ -38,7 +38,6 @@ from netlib.wire.icmpv6 import ICMPv6Error, ICMPv6PacketTooBig
 from netlib.wire.ipv4 import TCP
 from netlib.wire.tcp import TCPSegment
 
-KEPT = 10_000  # events of a connection that are kept for whoever looks at them later: the latest ones
 SPARE = 64  # entries in the heap of timers that may be there for nothing
 ECT0, CE = 2, 3  # RFC 3168 section 5: the sender can do ECN; a router has met congestion
 Key = tuple[bytes, int, bytes, int]  # our address and port, the peer's
@@ -75,6 +74,8 @@ class Connections:
         self.entries = 0
         self.drawn: Secrets | None = None
         self.fast_open = FastOpenClient()
+        # what may have become readable or writable, for a world that wants to know: it sets this, and empties it
+        self.touched: dict[Connection | Listening, None] | None = None
         self.asking: dict[Connection, bytes] = {}  # connections that we open with Fast Open's option, and the cookie
 
     # ---- in ------------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ class Connections:
             self.dropped[f"TCP {reason(error)}"] += 1
             return
         # "The TCP receiver MUST check" the checksum (MUST-3); options that make no sense are ignored (MUST-7)
-        if any(isinstance(problem, BadChecksum) for problem in problems):
+        if problems and any(isinstance(problem, BadChecksum) for problem in problems):
             self.dropped["TCP bad checksum"] += 1
             return
         key = packet.destination, segment.destination_port, packet.source, segment.source_port
@@ -279,8 +280,10 @@ class Connections:
         if connection.outbox:
             self.transmit(connection)
         state = connection.state
-        if len(connection.events) >= 2 * KEPT:
-            del connection.events[:-KEPT]
+        if self.touched is not None:
+            self.touched[connection] = None
+            if connection in self.opening:
+                self.touched[self.opening[connection]] = None
         if connection in self.asking and state is not SYN_SENT:
             self.learn(connection, self.asking.pop(connection), now)
         if connection in self.opening and state is not SYN_RECEIVED:

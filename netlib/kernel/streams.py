@@ -12,12 +12,11 @@ What goes wrong raises `SocketError` under its errno name; what goes wrong later
 `socket.events` tells what the connection did and decided, `socket.info` what `ss -tinm` would show.
 """
 
-from collections import deque
 from dataclasses import replace
 from typing import Any
 
 from netlib.internet.input import SendError
-from netlib.kernel.connections import KEPT, Connections, Listening
+from netlib.kernel.connections import Connections, Listening
 from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Listener
 from netlib.kernel.sockets import SocketAddress, translated
@@ -79,7 +78,6 @@ class StreamSocket:
         self.raised: str | None = None  # the connection's error that a call has raised
         self.reading = True
         self.closed = False
-        self.log: deque[Event] = deque(maxlen=KEPT)
 
     def __repr__(self) -> str:
         if self.closed:
@@ -105,6 +103,12 @@ class StreamSocket:
         if self.listening:
             return bool(self.listening.queues.ready)
         return self.connection is not None and (self.connection.readable or not self.reading)
+
+    @property
+    def sources(self) -> tuple[Any, ...] | None:
+        """What has to be touched before this can become readable or writable (worlds/waiting.py); None: who knows."""
+        source = self.listening or self.connection
+        return None if source is None else (source,)
 
     @property
     def writable(self) -> bool:
@@ -144,14 +148,7 @@ class StreamSocket:
     @property
     def events(self) -> list[Event]:
         """What the connection has done and decided so far, and why: the last 10,000."""
-        self.collect()
-        return list(self.log)
-
-    def collect(self) -> None:
-        """Take over what the connection has told."""
-        if self.connection and self.connection.events:
-            self.log += self.connection.events
-            self.connection.events.clear()
+        return list(self.connection.events) if self.connection else []
 
     # ---- calls -----------------------------------------------------------------------------------------------
 
@@ -306,6 +303,7 @@ class StreamSocket:
         connection = self.connected("ENOTCONN")
         if how in ("read", "both"):
             self.reading = False
+            self.settle()
         if how in ("write", "both"):
             connection.close(self.clock.now)
             self.settle()

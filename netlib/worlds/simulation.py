@@ -32,9 +32,10 @@ from netlib.link.switch import Switch
 from netlib.wire.address import MACAddress
 from netlib.worlds.links import Capture, Crossing, Direction, Link
 from netlib.worlds.stations import HostNode, SwitchNode, SwitchPart
-from netlib.worlds.task import Readable, Request, proceed
+from netlib.worlds.task import Request, proceed
 from netlib.worlds.topology import TopologyError, find_loop, read, routes
 from netlib.worlds.trouble import in_short
+from netlib.worlds.waiting import Waiters
 
 if TYPE_CHECKING:
     from netlib.view.network import Network
@@ -57,7 +58,7 @@ class Simulation:
         self.nodes: dict[Host, HostNode] = {}
         self.links: list[Link] = []
         self.interfaces = 0
-        self.waiting: list[tuple[Readable, Any]] = []  # sockets that coroutines wait for, and what wakes them
+        self.waiters: Waiters[Any] = Waiters()  # coroutines that wait for a socket, by simpy's events
         self.checked = 0  # links that are known to make no loop
 
     @classmethod
@@ -298,8 +299,9 @@ class Simulation:
         answer: Any = None
         try:
             while True:
+                now = self.now
                 for host in self.nodes:
-                    host.now = self.now  # a socket sends at once, and its calls carry no time
+                    host.now = now  # a socket sends at once, and its calls carry no time
                 request = proceed(coroutine, answer)
                 self.flush()
                 answer = yield from self.serve(request)
@@ -319,26 +321,27 @@ class Simulation:
         while not socket.readable:
             if expired is not None and expired.processed:
                 return False
-            wanted = (socket, self.env.event())
-            self.waiting.append(wanted)
-            yield wanted[1] if expired is None else expired | wanted[1]
-            if wanted in self.waiting:
-                self.waiting.remove(wanted)
+            waiter = self.waiters.add(socket, self.env.event())
+            yield waiter.wakes if expired is None else expired | waiter.wakes
+            self.waiters.remove(waiter)
         return True
 
-    def wake(self) -> None:
-        """Wake those whose socket has something for them."""
-        if self.waiting:
-            ready = [wanted for wanted in self.waiting if wanted[0].readable]
-            for wanted in ready:
-                self.waiting.remove(wanted)
-                wanted[1].succeed()
+    def wake(self, touched: dict[Any, None]) -> None:
+        """Wake those whose socket has something for them, since these connections have been touched."""
+        if touched or None in self.waiters.by_source:
+            for event in self.waiters.ready(touched):
+                event.succeed()
+            touched.clear()
 
     def flush(self) -> None:
         """Take out what applications have sent, and wake who waits for what a host has sent to itself."""
+        touched: dict[Any, None] = {}
         for node in self.nodes.values():
             if node.host.outbox:
                 node.flush()
             elif (due := node.host.deadline()) is not None:  # a call may have set a timer and sent nothing
                 node.plan(due)
-        self.wake()
+            if node.touched:
+                touched |= node.touched
+                node.touched.clear()
+        self.wake(touched)

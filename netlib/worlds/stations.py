@@ -40,11 +40,12 @@ class Node:
 class HostNode(Node):
     """Runs a host, or a router."""
 
-    def __init__(self, env: Any, host: Host, changed: Callable[[], None]) -> None:
+    def __init__(self, env: Any, host: Host, changed: Callable[[dict[Any, None]], None]) -> None:
         super().__init__(env, host.name)
         self.host = host
         self.ways: dict[Interface, Direction] = {}
-        self.changed = changed  # tells those that wait for a socket
+        self.changed = changed  # tells those that wait for a socket what has been touched
+        self.touched = host.tcp.touched = {}
 
     def receive(self, place: Interface, frame: bytes) -> None:
         self.host.receive(place, frame, self.env.now)
@@ -57,7 +58,7 @@ class HostNode(Node):
             outbox, host.outbox = host.outbox, []
             for interface, frame in outbox:
                 self.ways[interface].send(frame)
-        self.changed()
+        self.changed(self.touched)
         due = host.deadline()
         if due is not None:
             self.plan(due)

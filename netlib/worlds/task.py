@@ -32,6 +32,17 @@ class AnyOf:
     def readable(self) -> bool:
         return any(socket.readable for socket in self.sockets)
 
+    @property
+    def sources(self) -> tuple[Any, ...] | None:
+        """Those of all its sockets, if they all tell (worlds/waiting.py)."""
+        found: list[Any] = []
+        for socket in self.sockets:
+            own = getattr(socket, "sources", None)
+            if own is None:
+                return None
+            found += own
+        return tuple(found)
+
 
 class Writable(Protocol):
     """Anything that can tell whether it takes something to send."""
@@ -49,6 +60,10 @@ class ReadyToSend:
     @property
     def readable(self) -> bool:
         return self.socket.writable
+
+    @property
+    def sources(self) -> tuple[Any, ...] | None:
+        return getattr(self.socket, "sources", None)
 
 
 @dataclass(frozen=True)

@@ -274,7 +274,7 @@ class Hostile:
             assert len(connection.sending) <= settings.send_buffer
             held = getattr(connection.reassembler, "held", 0)
             assert len(connection.received) + held <= settings.receive_buffer + (1 << connection.rcv.shift)
-            assert len(connection.events) < 2 * connections.KEPT and not connection.outbox
+            assert len(connection.events) <= 10_000 and not connection.outbox
             if connection.state in WAITING or connection.sending:
                 assert connection.deadline() is not None, f"{connection.state}: it may hang"
         for listener in self.listeners:

@@ -12,7 +12,7 @@ from typing import Any
 from netlib.transport.tcp.acknowledgment import AcknowledgmentPart
 from netlib.transport.tcp.congestion.control import CongestionControl
 from netlib.transport.tcp.ecn import ECN
-from netlib.transport.tcp.options import Options
+from netlib.transport.tcp.options import Options, timestamps_option
 from netlib.transport.tcp.output import OutputPart, offered_edge
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.reassembler import ReassemblerPart
@@ -21,7 +21,7 @@ from netlib.transport.tcp.rtt import RTTPart
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import CLOSED, State
 from netlib.transport.tcp.timers import Timers
-from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6, SMALLEST_MSS, Event, Receive, Send, Settings
+from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6, SMALLEST_MSS, Events, Receive, Send, Settings
 from netlib.wire.tcp import TCPSegment
 
 Address = tuple[Any, int]  # IP address, port
@@ -86,7 +86,7 @@ class Block:
         self.heard_at = self.sent_at = 0.0  # when the last segment came, when data last went
         self.counts = dict.fromkeys(("in", "out", "bytes_acked", "bytes_received", "bytes_retrans", "retrans"), 0)
         self.outbox: list[TCPSegment] = []
-        self.events: list[Event] = []
+        self.events = Events()
 
     # ---- what follows from the variables -------------------------------------------------------------------
 
@@ -138,12 +138,12 @@ class Block:
     # ---- telling ---------------------------------------------------------------------------------------------
 
     def note(self, kind: str, because: str, now: float) -> None:
-        self.events.append(Event(kind, because, now))
+        self.events.append((kind, because, now))
 
     def enter(self, state: State, because: str, now: float) -> None:
         """Change the state; afterwards an event tells so, and a closed connection has no timers."""
         self.state = state
-        self.events.append(Event("state", f"{state}: {because}", now))
+        self.note("state", f"{state}: {because}", now)
         if state is CLOSED:
             self.timers.stop_all()
             self.sending.clear()
@@ -218,7 +218,7 @@ class Block:
             )
         )
         self.counts["out"] += 1
-        self.events.append(Event("resent" if again else "sent", because, now))
+        self.note("resent" if again else "sent", because, now)
         if ack:
             rcv.acked = rcv.nxt
             self.acknowledging.sent()
@@ -253,7 +253,7 @@ class Block:
         stamps = (self.clock(now), self.recent) if self.timestamps else None
         blocks = self.sack_blocks() if self.sack and not length else ()
         if not blocks:
-            return Options(timestamps=stamps).build() if stamps else b""
+            return timestamps_option(*stamps) if stamps else b""
         wire = [(first % SEQUENCE_SPACE, last % SEQUENCE_SPACE) for first, last in blocks]
         return Options(timestamps=stamps, sack=wire).build()
 

@@ -8,6 +8,8 @@ goes out.  So `snd.una < ack <= snd.nxt` is the RFC's SND.UNA < SEG.ACK =< SND.N
        acked    in flight       may be sent     not allowed
 """
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ DEFAULT_MSS = 536  # bytes: "If an MSS Option is not received at connection setu
 DEFAULT_MSS6 = 1220  # ... and for IPv6
 LEAST_MTU, LEAST_MTU6 = 552, 1280  # bytes: whoever says less of a path is not believed (Linux's min_pmtu; RFC 8200)
 SMALLEST_MSS = 48  # bytes: Linux's TCP_MIN_SND_MSS.  A peer that says less would have us send headers only
+KEPT = 10_000  # events of a connection, the latest, for whoever looks at them later
 
 
 class CallError(Exception):
@@ -31,6 +34,19 @@ class Event(NamedTuple):
     kind: str  # "state", "sent", "held", "resent", "acknowledged", "timer", "dropped", "readable", "writable", "error"
     because: str
     at: float  # seconds
+
+
+class Events(deque[Any]):
+    """A connection's latest events.
+
+    There are several for each segment, which nobody looks at as a rule: a plain tuple is put in, an `Event` comes out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(maxlen=KEPT)
+
+    def __iter__(self) -> Iterator[Event]:
+        return map(Event._make, super().__iter__())
 
 
 @dataclass(slots=True)
