@@ -100,7 +100,8 @@ class Host:
         self.dropped: Counter[str] = self.internet.dropped
         self.internet6 = Internet6(random, self.parts, forwarding, self.dropped)
         self.outbox: list[tuple[Interface, bytes]] = []
-        self.sockets: list[AnySocket] = []
+        self.sockets: list[DatagramSocket | StreamSocket] = []
+        self.raw: list[RawSocket | RawSocket6] = []
         self.now = 0.0  # the time that this host was told last; worlds tell it before a program goes on
         self.udp = UDPLayer(self.parts.udp_table(), self.dropped)
         if isinstance(self.udp.table, UDPTable):
@@ -179,19 +180,17 @@ class Host:
     def socket(self, kind: str = RAW, protocol: int | None = None) -> AnySocket:
         """A socket: `host.socket(STREAM)` for TCP, `host.socket(DATAGRAM)` for UDP, `host.socket(RAW, protocol=ICMP)`
         for whole packets, and `host.socket(RAW6, protocol=ICMPV6)` for those of IPv6."""
-        socket: AnySocket
         if kind == RAW:
-            socket = RawSocket(self.internet, ICMP if protocol is None else protocol, self.settle, self.sockets)
+            self.raw.append(RawSocket(self.internet, ICMP if protocol is None else protocol, self.settle, self.raw))
         elif kind == RAW6:
-            socket = RawSocket6(self.internet6, ICMPV6 if protocol is None else protocol, self.settle, self.sockets)
+            self.raw.append(RawSocket6(self.internet6, ICMPV6 if protocol is None else protocol, self.settle, self.raw))
         elif kind == DATAGRAM:
-            socket = DatagramSocket(self.datagrams, self.sockets)
+            self.sockets.append(DatagramSocket(self.datagrams, self.sockets))
         elif kind == STREAM:
-            socket = StreamSocket(self.tcp, self.sockets, self, self.parts.tcp)
+            self.sockets.append(StreamSocket(self.tcp, self.sockets, self, self.parts.tcp))
         else:
             raise ValueError(f"socket kind {kind!r}: this host has {RAW!r}, {RAW6!r}, {DATAGRAM!r} and {STREAM!r}")
-        self.sockets.append(socket)
-        return socket
+        return (self.raw if kind in (RAW, RAW6) else self.sockets)[-1]
 
     def send_packet(self, packet: IPv4Packet | IPv6Packet) -> None:
         """Send a packet of a socket, now."""
@@ -277,15 +276,16 @@ class Host:
         layer = "Ethernet"
         try:
             frame = EthernetFrame.parse(data)
-            if frame.destination != interface.mac and not frame.destination.is_group:
+            to_many = frame.destination != interface.mac
+            if to_many and not frame.destination.is_group:
                 self.dropped["Ethernet not for us"] += 1
             elif frame.ethertype == ETHERTYPE_IPV4:
-                self.internet.receive(frame.payload, interface.number, now, frame.destination.is_group)
+                self.internet.receive(frame.payload, interface.number, now, to_many)
             elif frame.ethertype == ETHERTYPE_ARP and interface.neighbours is not None:
                 layer = "ARP"
                 interface.neighbours.receive(ARPPacket.parse(frame.payload), now)
             elif frame.ethertype == ETHERTYPE_IPV6 and interface.number in self.internet6.ports:
-                self.internet6.receive(frame.payload, interface.number, now, frame.destination.is_group)
+                self.internet6.receive(frame.payload, interface.number, now, to_many)
             else:
                 self.dropped["Ethernet unknown ethertype"] += 1
         except WireError as error:
@@ -326,7 +326,7 @@ class Host:
 
     def deliver(self, port: int, packet: IPv4Packet, now: float) -> None:
         """A whole packet for us: to ICMP, and to the sockets of its protocol."""
-        taken = self.copy_out(RawSocket, packet, now)
+        taken = bool(self.raw) and self.copy_out(RawSocket, packet, now)
         if packet.protocol == ICMP:
             self.receive_icmp(port, packet, now)
         elif packet.protocol == UDP:
@@ -339,7 +339,7 @@ class Host:
 
     def copy_out(self, kind: type[Any], packet: IPv4Packet | IPv6Packet, now: float) -> bool:
         """A copy of a packet to each raw socket of its protocol; whether there is one."""
-        readers = [s for s in self.sockets if isinstance(s, kind) and s.protocol == packet.protocol]
+        readers = [s for s in self.raw if isinstance(s, kind) and s.protocol == packet.protocol]
         for socket in readers:
             if len(socket.inbox) < INBOX:
                 socket.inbox.append((now, replace(packet)))
@@ -356,7 +356,7 @@ class Host:
 
     def deliver6(self, packet: IPv6Packet, now: float) -> None:
         """A whole IPv6 packet for us: to the sockets of its protocol.  ICMPv6 has had its answer already."""
-        taken = self.copy_out(RawSocket6, packet, now)
+        taken = bool(self.raw) and self.copy_out(RawSocket6, packet, now)
         report = self.internet6.report
         if packet.protocol == ICMPV6:
             message = icmpv6.ICMPv6Message.parse(packet.payload)
@@ -420,7 +420,7 @@ class Host:
         """Give a packet to the link: straight away, or when the next hop's MAC address is known."""
         if interface.neighbours is None or interface.mac is None:
             self.outbox.append((interface, data))
-        elif next_hop == IPv4Address.BROADCAST or self.internet.ports[interface.number].is_broadcast(next_hop):
+        elif next_hop in self.internet.broadcasts and self.internet.is_link_broadcast(next_hop, interface.number):
             frame = EthernetFrame(MACAddress.BROADCAST, interface.mac, ETHERTYPE_IPV4, data)
             self.outbox.append((interface, frame.build()))
         else:

@@ -432,4 +432,4 @@ def test_what_strangers_can_fill_is_bounded() -> None:
     assert internet.reassembler.held <= fragments.BYTES  # type: ignore
     assert not (internet.delivered or internet.outbox or table.outbox or table.resolved or table.failed)
     assert len(host.dropped) < 30
-    assert len(host.sockets[0].inbox) <= INBOX
+    assert len(host.raw[0].inbox) <= INBOX

@@ -158,7 +158,9 @@ class Reassembler:
 
     def deadline(self) -> float | None:
         """When `expire` is next needed, or None."""
-        return next((whole.expires for whole in self.incomplete.values()), None)  # the oldest is the first to go
+        if not self.incomplete:
+            return None
+        return next(iter(self.incomplete.values())).expires  # the oldest is the first to go
 
     def forget(self, key: Key) -> None:
         self.held -= self.incomplete.pop(key).received

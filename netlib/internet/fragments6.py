@@ -104,7 +104,9 @@ class Reassembler6:
 
     def deadline(self) -> float | None:
         """When `expire` is next needed, or None."""
-        return next((whole.expires for whole in self.incomplete.values()), None)
+        if not self.incomplete:
+            return None
+        return next(iter(self.incomplete.values())).expires
 
     def forget(self, key: Key) -> None:
         self.held -= self.incomplete.pop(key).received

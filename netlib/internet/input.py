@@ -127,7 +127,8 @@ class Internet:
             return
         # "A host MUST silently discard an incoming datagram containing an IP source address that is
         # invalid by the rules of this section": a broadcast or multicast address is nobody's own.
-        if packet.source[0] >= 224 or self.is_broadcast(packet.source) or (packet.source.is_loopback and port >= 0):
+        first = packet.source[0]
+        if first >= 224 or packet.source in self.broadcasts or (first == 127 and port >= 0):
             self.drop("IPv4 invalid source")
             return
         # "Addresses of this form MUST NOT appear outside a host" (section 3.2.1.3): 127.0.0.0/8, and as a
@@ -157,9 +158,11 @@ class Internet:
 
     def is_ours(self, destination: IPv4Address, port: int) -> bool:
         """Whether a packet to this address is for this host: any of its addresses, or a broadcast on this link."""
-        if port < 0 or destination in self.addresses or destination == IPv4Address.BROADCAST:
-            return True
-        return self.ports[port].is_broadcast(destination)
+        return port < 0 or destination in self.addresses or self.is_link_broadcast(destination, port)
+
+    def is_link_broadcast(self, destination: IPv4Address, port: int) -> bool:
+        """Whether an address means all hosts on this link."""
+        return destination == IPv4Address.BROADCAST or self.ports[port].is_broadcast(destination)
 
     def accept(self, data: bytes, packet: IPv4Packet, port: int, now: float) -> None:
         """A packet for us: hand it up, once all of it is there."""
@@ -375,8 +378,9 @@ class Internet:
 
     def deadline(self) -> float | None:
         """When `tick` is next needed, or None."""
-        due = [self.reassembler.deadline(), self.nat.deadline() if self.nat is not None else None]
-        return min((when for when in due if when is not None), default=None)
+        soonest = self.reassembler.deadline()
+        due = None if self.nat is None else self.nat.deadline()
+        return due if soonest is None or (due is not None and due < soonest) else soonest
 
     def drop(self, reason: str) -> None:
         self.dropped[reason] += 1

@@ -82,7 +82,7 @@ class Options:
         """The bytes, a multiple of 4 and never more than 40: of the SACK blocks as many as fit, the first ones."""
         if self.timestamps and not (self.sack or self.sack_permitted or self.mss is not None
                                     or self.window_scale is not None or self.fast_open is not None):  # fmt: skip
-            return ALIGNED_TIMESTAMPS.pack(TIMESTAMPS_START, *self.timestamps)
+            return timestamps_option(*self.timestamps)
         data = b""
         if self.mss is not None:
             data += bytes((MAXIMUM_SEGMENT_SIZE, 4)) + self.mss.to_bytes(2, "big")
@@ -101,3 +101,8 @@ class Options:
             data += bytes((NOP, NOP, SACK, 2 + 8 * len(blocks)))
             data += b"".join(start.to_bytes(4, "big") + end.to_bytes(4, "big") for start, end in blocks)
         return data
+
+
+def timestamps_option(value: int, echo: int) -> bytes:
+    """All the options that nearly every segment has."""
+    return ALIGNED_TIMESTAMPS.pack(TIMESTAMPS_START, value, echo)

@@ -108,7 +108,7 @@ class Reassembler:
         "The first SACK block [...] MUST specify the contiguous block of data containing the segment which triggered
         this ACK", then "the most recently reported SACK blocks" (RFC 2018 section 4).
         """
-        return list(islice(reversed(self.ends.items()), most))
+        return list(islice(reversed(self.ends.items()), most)) if self.starts else []
 
     def report(self, most: int = 4) -> list[tuple[int, int]]:
         """The SACK blocks for the acknowledgment of the last segment: what was received twice, once, then `blocks`.
@@ -117,4 +117,6 @@ class Reassembler:
         section 4).  A segment that never got as far as `insert` can be set as `duplicate` by who has dropped it.
         """
         twice, self.duplicate = self.duplicate, None
+        if twice is None and not self.starts:
+            return []
         return ([twice, *self.blocks(most)] if twice else self.blocks(most))[:most]

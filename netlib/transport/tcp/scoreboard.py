@@ -81,6 +81,8 @@ class Scoreboard:
         IsLost: "returns true when either DupThresh discontiguous SACKed sequences have arrived above 'SeqNum' or more
         than (DupThresh - 1) * SMSS bytes with sequence numbers greater than 'SeqNum' have been SACKed" (section 4).
         """
+        if not self.starts:
+            return self.una, 0
         above = 0
         for count, i in enumerate(reversed(range(len(self.starts))), 1):
             above += self.ends[i] - self.starts[i]

@@ -26,6 +26,8 @@ class State(Enum):
     def __str__(self) -> str:
         return self.value
 
+    __hash__ = object.__hash__  # Enum's own works out one of the name each time, and each segment asks for several
+
 
 CLOSED, LISTEN, SYN_SENT, SYN_RECEIVED, ESTABLISHED = list(State)[:5]
 FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT, CLOSING, LAST_ACK, TIME_WAIT = list(State)[5:]
