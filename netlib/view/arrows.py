@@ -21,6 +21,7 @@ APART = 26  # between two labels
 LINE_APART = 28  # between two moments on a stretched axis
 BELOW = 13  # from an arrow's line to the second line of its label, below it
 LONGEST = 960  # of an axis that is true to scale
+LONGEST_TRUE = 1500  # of one that was asked for
 LONGEST_STEP = 70  # between two moments on a stretched axis, however long the time
 TOP, LEFT = 72, 110
 Moment = tuple[float, int]  # ms, and a number that keeps apart what happens in the same ms
@@ -103,8 +104,9 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
     more_lines = BELOW if any(len(lines(a, gap)) > 1 for a in arrows) else 0
     pixels = scale_for(arrows, marks, APART + more_lines) if (arrows or marks) and scale != "order" else None
     if scale == "true" and pixels is None:
-        times = [t for a in arrows for t in a.times] + [t for _, t in marks] + [0.0]
-        pixels = LONGEST / ((max(times) - min(times)) or 1.0)
+        times = [t for a in arrows for t in a.times] + [t for _, t in marks]
+        room = min(LONGEST_TRUE, max(LONGEST, 40 * len(arrows)))
+        pixels = room / ((max(times, default=0.0) - min(times, default=0.0)) or 1.0)
     levels = [0] * len(marks)
     if pixels is None:
         spread(arrows)
@@ -121,7 +123,12 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
     width = round(LEFT + gap * max(0, len(participants) - 1) + min(right, 360))
     if more:
         width = max(width, LEFT + 340)
-    svg = SVG(width, axis.bottom + (24 if more else 0))
+    labelled = with_room(arrows, axis, APART + more_lines) if scale == "true" else arrows
+    below = [f"… {more}, not drawn"] if more else []
+    if len(labelled) < len(arrows):
+        below.append(f"{len(arrows) - len(labelled)} arrows have their words in the list alone: no room here")
+        width = max(width, LEFT + 420)
+    svg = SVG(width, axis.bottom + 24 * len(below))
     xs = [LEFT + gap * i for i in range(len(participants))]
     for x, name in zip(xs, participants, strict=True):
         svg.line(x, TOP - 22, x, axis.bottom, colour=LINE, width=1.5)
@@ -132,13 +139,23 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
     draw_axis(svg, axis, xs)
     for arrow in arrows:
         draw_arrow(svg, arrow, axis, xs)
-    for arrow in arrows:  # behind all lines, so that none crosses a label
+    for arrow in labelled:  # behind all lines, so that none crosses a label
         draw_label(svg, arrow, axis, xs, gap)
     for note, (where, _), moment in zip(notes, marks, note_moments, strict=True):
         draw_note(svg, note.label, xs[where], axis.at[moment], gap if where < len(xs) - 1 else 360)
-    if more:
-        svg.text(LEFT, axis.bottom + 16, f"… {more}, not drawn", size=SIZE, bold=True)
+    for n, line in enumerate(below):
+        svg.text(LEFT, axis.bottom + 16 + 24 * n, line, size=SIZE, bold=True)
     return str(svg), svg.width
+
+
+def with_room(arrows: list[Arrow], axis: Axis, apart: float) -> list[Arrow]:
+    """The arrows whose labels do not cover each other: those of what was lost or is heavy first."""
+    kept: list[tuple[Arrow, float]] = []
+    for arrow in sorted(arrows, key=lambda a: (not a.lost, not a.message.heavy)):  # else in their order
+        y = (axis.at[arrow.start] + axis.at[arrow.end]) / 2
+        if all(abs(y - other) >= apart or not overlap(arrow.columns, before.columns) for before, other in kept):
+            kept.append((arrow, y))
+    return [arrow for arrow in arrows if any(arrow is other for other, _ in kept)]
 
 
 def spread(arrows: list[Arrow]) -> None:
@@ -181,7 +198,7 @@ def in_two(label: str, room: float, size: float) -> list[str]:
     return [shorten(label, room, size)]
 
 
-def draw_axis(svg: SVG, axis: Axis, xs: list[float]) -> None:
+def draw_axis(svg: SVG, axis: Axis, xs: list[float], left: float = LEFT) -> None:
     x = 22.0
     svg.text(4, 14, "time in ms, to scale" if axis.true or not axis.stretched else
              "time in ms; the axis is not to scale where it is dashed", size=11)  # fmt: skip
@@ -202,8 +219,8 @@ def draw_axis(svg: SVG, axis: Axis, xs: list[float]) -> None:
             continue  # the same time as the line above
         svg.line(x - 3, y, x + 3, y)
         if y - before >= 13:
-            svg.line(LEFT - 12, y, xs[-1] if xs else LEFT, y, colour=FAINT, dash="1 3")
-            svg.text(LEFT - 16, y + 4, f"{moment[0]:.3f}", size=10, anchor="end", mono=True)
+            svg.line(left - 12, y, xs[-1] if xs else left, y, colour=FAINT, dash="1 3")
+            svg.text(left - 16, y + 4, f"{moment[0]:.3f}", size=10, anchor="end", mono=True)
             before = y
 
 
@@ -217,7 +234,8 @@ def ends_of(arrow: Arrow, axis: Axis, xs: list[float]) -> tuple[float, float, fl
 
 def draw_arrow(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float]) -> None:
     x1, y1, x2, y2 = ends_of(arrow, axis, xs)
-    svg.line(x1, y1, x2, y2, width=1.5, arrow=not arrow.lost, dash="6 3" if arrow.lost else "")
+    width = 3 if arrow.message.heavy else 1.5
+    svg.line(x1, y1, x2, y2, width=width, arrow=not arrow.lost, dash="6 3" if arrow.lost else "")
     if arrow.lost:
         for sign in (1, -1):
             svg.line(x2 - 5, y2 - 5 * sign, x2 + 5, y2 + 5 * sign, colour=BAD, width=2.5)
@@ -238,7 +256,7 @@ def draw_label(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float], gap: float) 
     part = 0.5 if y1 == y2 else 0.5 + max(0.0, min(0.06, (1 - text_width(words[0], 11.5) / room) / 2))
     x, y, slope = x1 + part * (x2 - x1), y1 + part * (y2 - y1), degrees(atan((y2 - y1) / (x2 - x1)))
     for line, off in zip(words, (-5, BELOW), strict=False):
-        svg.text(x, y + off, line, size=SIZE, anchor="middle", angle=slope, halo=True)
+        svg.text(x, y + off, line, size=SIZE, anchor="middle", angle=slope, halo=True, bold=arrow.message.heavy)
 
 
 def draw_note(svg: SVG, label: str, x: float, y: float, room: float) -> None:

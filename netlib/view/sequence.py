@@ -36,6 +36,7 @@ class Message:
     sent: float
     received: float | None
     words: str = ""  # longer, for the list
+    heavy: bool = False  # drawn as a thick line
 
     @property
     def lost(self) -> bool:
@@ -70,7 +71,8 @@ class SequenceDiagram(View):
     """Participants, messages and notes.
 
     `start`: the time (seconds) that is shown as 0; that of the first event unless given.
-    `scale`: "true" draws the time axis to scale, "order" spaces events evenly enough to read; "auto" decides.
+    `scale`: "true" draws the time axis to scale, and leaves out labels that there is no room for; "order" spaces events
+    evenly enough to read; "auto" decides.
     `most`: how many messages are shown; how many more there are is said.
     """
 
@@ -84,19 +86,19 @@ class SequenceDiagram(View):
         self._start = start
         for message in messages:
             self.message(message.source, message.destination, message.label, sent=message.sent,
-                         received=message.received, words=message.words)  # fmt: skip
+                         received=message.received, words=message.words, heavy=message.heavy)  # fmt: skip
         for note in notes:
             self.note(note.participant, note.time, note.label)
 
     def message(self, source: str, destination: str, label: str, *, sent: float, received: float | None,
-                words: str = "") -> Self:  # fmt: skip
+                words: str = "", heavy: bool = False) -> Self:  # fmt: skip
         """Add a message; times in seconds, `received` None where it was lost.  Returns the diagram."""
         if source == destination:
             raise ValueError(f"message {label!r:.60}: from {source} to itself; use note() for that")
         if received is not None and received < sent:
             raise ValueError(f"message {label!r:.60}: received at {received} s, before it was sent at {sent} s")
         self.take_part(source, destination)
-        self.messages.append(Message(source, destination, label, sent, received, words))
+        self.messages.append(Message(source, destination, label, sent, received, words, heavy))
         return self
 
     def note(self, participant: str, time: float, label: str) -> Self:

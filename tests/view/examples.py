@@ -10,10 +10,12 @@ from netlib.view import (
     SequenceDiagram,
     address_bits,
     bars,
+    byte_strip,
     claims,
     compare_bytes,
     header_picture,
     hops,
+    nat_sides,
     nesting,
     network,
     number_line,
@@ -21,13 +23,16 @@ from netlib.view import (
     pieces,
     prefix_tree,
     ruler,
+    segments,
     show,
     stacked,
     staircase,
     state_line,
+    state_path,
     switching,
     table,
     waiting,
+    windows,
     zoom,
 )
 from netlib.view.html import View
@@ -39,6 +44,8 @@ from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
 from netlib.wire.packet import Packet, decode, stack
 from netlib.wire.tcp import TCPSegment
 from netlib.wire.udp import UDPDatagram
+
+from .tcp import nat_run, transfer
 
 H1, R1, R2, H2 = (IPv4Address(a) for a in ("10.0.1.2", "10.0.1.1", "10.0.2.2", "10.0.3.2"))
 MAC1, MAC2 = MACAddress("02:00:00:00:00:01"), MACAddress("02:00:00:00:00:02")
@@ -91,6 +98,7 @@ def every_view() -> dict[str, View]:
     diagram.message("server", "client", "SYN ACK " + HOSTILE, sent=0.05, received=None)
     diagram.note("client", 1.0, "timeout: again, " + HOSTILE)
     diagram.message("client", "server", "SYN", sent=1.0, received=1.05)
+    run, sides = transfer(12_000, drop=(9,)), nat_run()
     many = SequenceDiagram(["a", "b"], most=3)
     for i in range(40):
         many.message("a", "b", f"burst {i}", sent=0.0, received=0.001)
@@ -130,6 +138,18 @@ def every_view() -> dict[str, View]:
         "tree": prefix_tree([Route(IPv4Network("10.8.0.0/16"), None, 0), Route(IPv4Network("10.8.4.0/24"), R1, 1)],
                             "10.8.4.9", HOSTILE),
         "states": state_line([(0.0, "INCOMPLETE", HOSTILE), (0.002, "REACHABLE", "its answer")], until=40.0),
+        "segments": segments(run.far, notes={"b": run.server}, title=HOSTILE),
+        "segments at a point": segments(run.near.packets, hosts={"10.0.1.2": HOSTILE}, scale="auto"),
+        "segments of three": segments(run.everywhere, most=30),
+        "strip": byte_strip(run.client, title=HOSTILE),
+        "strip of a capture": byte_strip(run.near.packets[4:]),
+        "windows": windows(run.client, title=HOSTILE),
+        "windows of a capture": windows(run.near),
+        "figure": state_path(),
+        "path": state_path(run.client, title=HOSTILE),
+        "path that ends": state_path([(0.0, "SYN-SENT", HOSTILE), (1.0, "ESTABLISHED", ""), (2.0, "CLOSED", "RST")]),
+        "nat": nat_sides(*sides[:3], title=HOSTILE),
+        "nat without a table": nat_sides(*sides[:2], most=3),
         "waiting": waiting(HOSTILE, 7.5),
         "claims": claims([("Ping uses port 7", "RFC 792: no ports", False, None), ("TTL", "RFC 1812", True, "1 less")]),
     }
