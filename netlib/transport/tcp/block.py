@@ -15,6 +15,7 @@ from netlib.transport.tcp.ecn import ECN
 from netlib.transport.tcp.options import Options, timestamps_option
 from netlib.transport.tcp.output import OutputPart, offered_edge
 from netlib.transport.tcp.parts import TCPParts
+from netlib.transport.tcp.path_mtu import Search
 from netlib.transport.tcp.reassembler import ReassemblerPart
 from netlib.transport.tcp.recovery import LossRecovery
 from netlib.transport.tcp.rtt import RTTPart
@@ -55,6 +56,7 @@ class Block:
         self.snd = Send(iss, iss, iss, iss)
         self.rcv = Receive(mss=mss, shift=settings.shift if settings.window_scaling else 0)
         self.path_mss = mss  # bytes: what the path takes, as far as we know
+        self.search = Search()  # for how much more it takes
         self.six = isinstance(local[0], bytes) and len(local[0]) == 16  # over IPv6
         self.peer_mss = DEFAULT_MSS6 if self.six else DEFAULT_MSS  # bytes: what the peer takes
         self.timers = Timers()

@@ -402,7 +402,10 @@ class Connection(Reception):
     def path_mtu(self, mtu: int, now: float) -> None:
         """A router takes packets of `mtu` bytes at most: what was too large is sent again, smaller (RFC 1191)."""
         mtu = max(mtu, LEAST_MTU6 if self.six else LEAST_MTU)
-        if self.shrink(mtu - (60 if self.six else 40)):
+        size = mtu - (60 if self.six else 40)
+        self.search.limit(size, now, middle=False)
+        if self.shrink(size):
+            self.search.probe = None
             self.note("timer", f"path MTU {mtu}", now)
             self.recovery.on_timeout(now)
             self.snd.nxt = self.snd.una

@@ -13,6 +13,8 @@ output.py.
 from netlib.transport.tcp.block import Block
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.output import NOTHING, Chance
+from netlib.transport.tcp.recovery import Verdict
+from netlib.transport.tcp.scoreboard import DUP_THRESH
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import (
     CLOSE_WAIT,
@@ -24,10 +26,12 @@ from netlib.transport.tcp.states import (
     SYN_SENT,
     TIME_WAIT,
 )
+from netlib.transport.tcp.variables import DEFAULT_MSS, LEAST_MTU6
 from netlib.wire.tcp import TCPSegment
 
 R1 = 3  # retransmissions: "at least 3" (SHLD-9); then IP is to look for another way (MUST-20)
 OVERRIDE = 0.2  # seconds that little data waits when nothing is in flight: "0.1 - 1.0 seconds" (section 3.8.6.2.1)
+PROBE_FIRST = "a probe of the path's MTU goes first, when there is room"
 LONGEST_PROBE = 60.0  # seconds between two probes of a closed window
 
 
@@ -42,6 +46,7 @@ class Transmission(Block):
     probed = False  # the byte at SND.NXT went out as a probe of a closed window, and counts as not sent
     timed: tuple[int, float] | None = None  # (last byte, when it was sent) of the segment whose round trip is measured
     small = 0  # the byte after the last segment of less than MSS (Minshall's SND.SML)
+    spared: int | None = None  # the byte after a probe of the path's MTU that is lost, until its bytes are repaired
     held = ""  # why nothing more was sent the last time
 
     # ---- sending -------------------------------------------------------------------------------------------
@@ -62,6 +67,8 @@ class Transmission(Block):
         because = ""
         while self.resend_next(now):
             pass
+        if self.settings.mtu_probing and self.probe_path(now):
+            return self.set_timers(now, PROBE_FIRST)
         while snd.nxt >= snd.max or self.probed:  # else there is more to send again, and no room for it
             chance.queued = self.end - snd.nxt
             chance.window = snd.una + snd.wnd - snd.nxt
@@ -77,6 +84,48 @@ class Transmission(Block):
                 break
             self.send_text(snd.nxt, length, because, now)
         self.set_timers(now, because)
+
+    def probe_path(self, now: float) -> bool:
+        """Send a larger segment than the path is known to take, if one is due; whether all else has to wait for it.
+
+        Only when nothing seems lost, and with so much queued behind it that its loss would show: RFC 4821 section 7.4.
+        """
+        snd, search, pipe = self.snd, self.search, self.recovery.pipe()
+        if snd.nxt < snd.max or self.probed or self.recovery.recovering or pipe != self.flight:
+            return False
+        size = search.next(min(self.path_mss, self.peer_mss), min(self.rcv.mss, self.peer_mss), now)
+        if size is None:
+            return False
+        size -= 12 if self.timestamps else 0
+        window = self.congestion.cwnd
+        if min(self.end - snd.nxt, snd.una + snd.wnd - snd.nxt, window) < size + DUP_THRESH * snd.mss:
+            return False
+        if window - pipe < size:  # "Protocols MAY delay sending non-probes in order to accumulate enough data"
+            return True
+        search.probe = snd.nxt, snd.nxt + size
+        self.send_text(snd.nxt, size, f"a probe: does the path take {search.size} bytes?", now)
+        return False
+
+    def probe_is_lost(self, verdict: Verdict, flight: int, now: float) -> None:
+        """Take out of a verdict what would be told to congestion control, where a probe of the path alone is lost.
+
+        "When only the probe is lost, it is treated as an indication that the Path MTU is smaller than the probe size.
+        In this case alone, the loss SHOULD NOT be interpreted as congestion signal" (RFC 4821 section 7.6.2).
+        """
+        search = self.search
+        if verdict.lost and search.probe:
+            if verdict.resend and verdict.resend[0] == search.probe[0]:
+                self.spared = search.probe[1]
+                self.note("loss", f"the path does not take {search.size} bytes: this is no congestion", now)
+                search.fail(now)
+            search.probe = None
+        if self.spared is not None:
+            verdict.lost = verdict.recovered = False
+            verdict.duplicates = 0
+            if not self.recovery.recovering:
+                self.spared = None
+            elif self.snd.una >= self.spared:  # something behind it is missing too
+                self.spared, verdict.lost, verdict.flight = None, True, flight
 
     def resend_next(self, now: float) -> bool:
         """Send one segment again if one is due: after a timeout all that the peer does not hold, from SND.NXT on; in a
@@ -201,6 +250,10 @@ class Transmission(Block):
             self.congestion.on_ecn(flight, now)
             self.note("acknowledged", "ECE: a router is congested", now)
         self.probed = False
+        if self.search.probe and ack >= self.search.probe[1]:
+            self.search.probe, self.path_mss = None, self.search.size
+            self.agree_on_mss()
+            self.note("acknowledged", f"the path takes {self.path_mss} bytes", now)
         restart = self.consult(ack, options, flight, now)
         if data:
             self.note("writable", "new data is acknowledged", now)
@@ -230,6 +283,8 @@ class Transmission(Block):
                 if 0 < (size := (last - first) % SEQUENCE_SPACE) < SEQUENCE_SPACE // 2:
                     blocks.append((start, start + size))
         verdict = self.recovery.on_ack(ack, blocks, flight, now)
+        if self.search.probe or self.spared is not None:
+            self.probe_is_lost(verdict, flight, now)
         verdict.tell(self.congestion, flight, now, self.rtt.smoothed)
         if verdict.because:
             self.note("loss" if verdict.lost else "acknowledged", verdict.because, now)
@@ -278,8 +333,13 @@ class Transmission(Block):
         if opening:
             self.resend_syn(now)
         else:
-            if self.settings.mtu_probing and self.retransmissions >= 2 and self.shrink(max(536, self.path_mss // 2)):
+            self.spared = None
+            if self.search.probe:  # a "probe timeout": as lost, but congestion control is told (RFC 4821 section 7.6.3)
+                self.search.fail(now)
+            least = LEAST_MTU6 - 60 if self.six else DEFAULT_MSS
+            if self.settings.mtu_probing and self.retransmissions >= 2 and self.shrink(max(least, self.path_mss // 2)):
                 # a router that drops what is too large, and says nothing (RFC 4821 section 7.7; Linux: tcp_mtu_probing)
+                self.search.begin_anew(now)
                 self.note("timer", f"is it a black hole?  Segments of {snd.mss} bytes from now on", now)
             self.congestion.on_timeout(self.flight, now)
             self.recovery.on_timeout(now)

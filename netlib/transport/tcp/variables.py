@@ -100,7 +100,7 @@ class Settings:
     timestamps: bool = True
     sack: bool = True
     ecn: bool = False
-    mtu_probing: bool = False  # smaller segments after timeouts in a row (RFC 4821)
+    mtu_probing: bool = False  # smaller segments after timeouts in a row, and larger ones to try (RFC 4821)
     msl: float = 30.0  # TIME-WAIT lasts twice as long: Linux's 60 s (RFC 9293 says 2 minutes for one)
     fin_timeout: float = 60.0  # in FIN-WAIT-2, when nobody reads any more: Linux's tcp_fin_timeout
     syn_retries: int = 6  # of a SYN; "R2 for a SYN segment MUST be ... at least 3 minutes" (MUST-23)

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from netlib.transport.tcp.connection import Connection
+from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.states import State
 from netlib.wire.tcp import TCPSegment
 
@@ -98,11 +99,11 @@ class Pair:
         return [event.because for event in self.events[who] if event.kind == kind]
 
 
-def pair(fate: Fate | None = None, listen: bool = True, **options: Any) -> Pair:
+def pair(fate: Fate | None = None, listen: bool = True, parts: TCPParts | None = None, **options: Any) -> Pair:
     """Two closed connections, or with `listen` one that does; options starting with a_ or b_ are for one of them."""
     mine = {k: v for k, v in options.items() if k[:2] not in ("a_", "b_")}
-    a = Connection(A, B, 1000, options=mine | {k[2:]: v for k, v in options.items() if k[:2] == "a_"})
-    b = Connection(B, A, 5000, options=mine | {k[2:]: v for k, v in options.items() if k[:2] == "b_"})
+    a = Connection(A, B, 1000, parts=parts, options=mine | {k[2:]: v for k, v in options.items() if k[:2] == "a_"})
+    b = Connection(B, A, 5000, parts=parts, options=mine | {k[2:]: v for k, v in options.items() if k[:2] == "b_"})
     made = Pair(a, b, fate=fate)
     if listen:
         b.listen(0.0)

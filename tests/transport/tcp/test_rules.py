@@ -308,14 +308,6 @@ def test_after_a_pause_the_window_restarts() -> None:
     assert link.a.congestion.cwnd < grown and len(link.a.outbox) == 10
 
 
-def test_a_path_that_swallows_large_segments_is_found_out() -> None:
-    link = connected(mtu_probing=True)
-    link.fate = lambda link, segment: [] if len(segment.payload) > 800 else [0.05]
-    data = Random(1).randbytes(20_000)
-    assert transfer(link, data)[0] == data
-    assert link.a.snd.mss == 718
-
-
 # ---- Fast Open ----------------------------------------------------------------------------------------------------
 
 COOKIE = b"12345678"
