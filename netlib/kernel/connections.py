@@ -93,7 +93,7 @@ class Connections:
         except WireError as error:
             self.dropped[f"TCP {reason(error)}"] += 1
             return
-        # "The TCP receiver MUST check" the checksum (MUST-3); options that make no sense are ignored (MUST-7)
+        # "the receiver MUST check it", the checksum (MUST-3); options that make no sense are ignored (MUST-7)
         if problems and any(isinstance(problem, BadChecksum) for problem in problems):
             self.dropped["TCP bad checksum"] += 1
             return
@@ -101,7 +101,7 @@ class Connections:
         connection, least = self.table.get(key), None
         if connection is not None and segment.syn and (least := connection.reopened_by(segment)) is not None:
             if self.listening.lookup(key[2], key[3], key[0], key[1]) is None:
-                least = None
+                least = None  # a new SYN in TIME-WAIT (RFC 9293, MAY-2), but nobody listens: it is like any other
             else:
                 connection.enter(CLOSED, "a new SYN begins another connection", now)
                 self.remove(connection)
@@ -241,7 +241,7 @@ class Connections:
         return self.drawn
 
     def receive_error(self, message: Any, original: Any, now: float) -> None:
-        """An ICMP or ICMPv6 error about a segment of ours: the path's MTU, or an errno name and whether it is hard."""
+        """An ICMP(v6) error about our segment: the path's MTU, or an errno name, hard or soft (transport/udp.py)."""
         six = isinstance(message, ICMPv6Error)
         if isinstance(message, ICMPv6PacketTooBig):
             self.error(original, "EMSGSIZE", False, now, message.mtu)

@@ -255,7 +255,8 @@ class StreamSocket:
             remote = self.network.address("127.0.0.1" if len(remote) == 4 else "::1")
         if self.endpoint and len(self.endpoint.address) != len(remote):
             raise SocketError("EAFNOSUPPORT", f"a socket bound to {self.endpoint} can't connect to {remote}")
-        # "must be rejected ... if the remote address is a broadcast or multicast address" (MUST-45 and MUST-63)
+        # "MUST reject as an error a local OPEN call for an invalid remote IP address (e.g., a broadcast or multicast
+        # address)" (MUST-46)
         if remote.is_multicast or self.network.is_broadcast(remote):
             raise SocketError("ENETUNREACH", f"{remote} is no single host's address")
         try:

@@ -5,7 +5,7 @@
     a second full segment       "an ACK SHOULD be generated for at least every second full-sized segment or 2*RMSS
                                 bytes of new data" (SHLD-19)
     out of order, or twice      "SHOULD send an immediate duplicate ACK when an out-of-order segment arrives" (RFC 5681
-                                section 4.2)
+                                section 3.2)
     a gap (partly) filled       "SHOULD send an immediate ACK when the incoming segment fills in all or part of a gap"
     a FIN                       its sender waits for this only
     the first segments          quick ACKs, as Linux: the sender is in slow start and grows with each acknowledgment

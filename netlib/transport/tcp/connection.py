@@ -6,10 +6,11 @@
 
 A machine without I/O and without a clock: segments, calls and the time (`now`, seconds) in; `outbox`, `events` and
 `deadline()` out, which the owner empties and keeps.  Sequence numbers never wrap in here (variables.py), so
-`snd.una < ack <= snd.nxt` is SND.UNA < SEG.ACK =< SND.NXT.  No segment makes it raise.
+`snd.una < ack <= snd.max` is SND.UNA < SEG.ACK =< SND.NXT; `snd.nxt` goes back at times.  No segment makes it raise.
 
-What it leaves to others: what is sent, and when (transmission.py); the shape of a segment (block.py); the decisions
-that may be yours (parts.py); ports, listeners and sockets (kernel).
+What it leaves to others: what is sent when, and what an ACK says (transmission.py); what a SYN and text say
+(reception.py); the shape of a segment (block.py); the decisions that may be yours (parts.py); ports, listeners,
+sockets, segments of no connection and new SYNs in TIME-WAIT (kernel).  Which rule is where: __init__.py.
 """
 
 from typing import Any
@@ -81,7 +82,7 @@ class Connection(Reception):
             raise CallError("EPIPE", "connection closing")
         room = max(0, self.settings.send_buffer - len(self.sending))
         self.sending += data[:room]
-        if urgent:  # "If the urgent flag is set, then SND.UP <- SND.NXT-1 and set the urgent pointer"
+        if urgent:  # "If the URGENT flag is set, then SND.UP <- SND.NXT and set the urgent pointer"
             self.snd.up = self.end
         if self.state is LISTEN:  # "change the connection from passive to active"
             self.open(now)
@@ -106,7 +107,7 @@ class Connection(Reception):
     # ---- 3.10.4 CLOSE ----------------------------------------------------------------------------------------
 
     def close(self, now: float, *, reading: bool = True) -> None:
-        """Send no more, after what is queued; what the peer sends still arrives, unless not `reading` any more."""
+        """Send no more, after what is queued.  Half-close: the peer's data still arrives, unless not `reading`."""
         if not reading:
             self.abandoned = True
             self.wait_no_longer(now)
@@ -115,7 +116,7 @@ class Connection(Reception):
                 # TCP implementation SHOULD send a RST to show that data was lost" (SHLD-3)
                 return self.abort(now)
         if self.closing or self.state is CLOSED:
-            return
+            return  # "An 'ok' response would be acceptable, too, as long as a second FIN is not emitted"
         if self.state in (LISTEN, SYN_SENT):
             return self.enter(CLOSED, "CLOSE", now)
         self.closing = True
@@ -126,7 +127,7 @@ class Connection(Reception):
             # "Queue this until all preceding SENDs have been segmentized, then form a FIN segment and send it.  In any
             # case, enter FIN-WAIT-1 state."
             self.enter(FIN_WAIT_1, "CLOSE", now)
-        self.transmit(now)
+        self.transmit(now)  # with the FIN, `fin_is_sent` takes CLOSE-WAIT to LAST-ACK
 
     def wait_no_longer(self, now: float) -> None:
         """In FIN-WAIT-2 the peer may take its time, for a user who reads; for nobody the wait ends."""
@@ -213,20 +214,20 @@ class Connection(Reception):
         if segment.syn:
             self.synchronize(segment, Options.of(segment), now)
             self.enter(SYN_RECEIVED, "receive SYN", now)
-            if self.fast_open and segment.payload:
+            if self.fast_open and segment.payload:  # other text on a SYN is not kept: it comes again
                 self.window_field(True)
                 self.take_text(self.rcv.nxt, segment.payload, now)
             self.send_syn("answer to SYN", now)
-        # Fourth, other data or control: "should not be possible ... drop the segment"
+        # Fourth, other data or control: "This should not be reached.  Drop the segment and return."
 
     def in_syn_sent(self, segment: TCPSegment, now: float) -> None:
         """3.10.7.3 SYN-SENT STATE"""
         snd = self.snd
         ack = self.unwrap(segment.acknowledgment, snd.una)
-        # First, check the ACK bit: "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless the RST bit is set)"
+        # First, check the ACK bit: "SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless the RST bit is set ...)"
         if segment.ack and not snd.iss < ack <= snd.max:
             return None if segment.rst else self.reset_for(segment, now)
-        # Second, check the RST bit: "If the ACK was acceptable, then signal to the user 'error: connection reset'"
+        # Second, check the RST bit: "If the ACK was acceptable"; not by SEG.SEQ (RFC 5961), while there is no RCV.NXT
         if segment.rst:
             return self.fail("ECONNREFUSED", "receive RST", now) if segment.ack else None
         # Third, check the security: IPv4's option for it is history
@@ -236,6 +237,7 @@ class Connection(Reception):
         options = Options.of(segment)
         self.synchronize(segment, options, now)
         if not segment.ack:
+            # its text is not kept; its SYN,ACK will not be acceptable, but our ACK of that opens it (appendix A.2)
             self.enter(SYN_RECEIVED, "receive SYN: simultaneous open", now)
             return self.send_syn("answer to SYN", now)
         self.learnt_cookie = options.fast_open
@@ -251,13 +253,13 @@ class Connection(Reception):
         snd, rcv = self.snd, self.rcv
         seq, ack = self.unwrap(segment.sequence, rcv.nxt), self.unwrap(segment.acknowledgment, snd.una)
         options = Options.of(segment)
-        self.heard_at, self.keepalives = now, 0
+        self.heard_at, self.keepalives = now, 0  # for keep-alive
 
         # Before all: protection against wrapped sequence numbers (RFC 7323 section 5.3, R1)
         if self.timestamps and not segment.rst and not self.is_timely(segment, seq, options, now):
             return
 
-        # First, check sequence number
+        # First, check sequence number (table 6).  "further processing is done in SEG.SEQ order" for text and FIN only
         if not self.is_acceptable(seq, len(segment.payload) + segment.syn + segment.fin):
             return self.unacceptable(segment, seq, now)
         if self.timestamps and not segment.rst:  # R3
@@ -268,17 +270,17 @@ class Connection(Reception):
             return self.reset_arrives(seq, now)
 
         # Third, check security: history
-        # Fourth, check the SYN bit
+        # Fourth, check the SYN bit; one that reopens a connection in TIME-WAIT has not come here (`reopened_by`)
         if segment.syn:
             if self.state is SYN_RECEIVED and self.passive:
                 return self.listen_again("receive SYN", now)
-            # "irrespective of the sequence number, TCP endpoints MUST send a 'challenge ACK'" (RFC 5961 section 4)
+            # "irrespective of the sequence number, TCP endpoints MUST send a 'challenge ACK'" (from RFC 5961 section 4)
             return self.challenge("SYN in a synchronized state", now)
 
         # Fifth, check the ACK field
         if not segment.ack:
             return
-        if self.state is SYN_RECEIVED:
+        if self.state is SYN_RECEIVED:  # before the range below: not synchronized yet, so it is a RST (section 3.5.2)
             if not snd.una < ack <= snd.max:
                 return self.reset_for(segment, now)
             self.establish("receive ACK of SYN", now)
@@ -292,12 +294,12 @@ class Connection(Reception):
             self.acknowledged(ack, segment, options, now)
         elif ack == snd.una:
             self.on_no_progress(segment, options, now)
-        self.take_window(segment, seq, ack)
+        self.take_window(segment, seq, ack)  # SND.WL1, SND.WL2
         if self.fin_acknowledged:
             if self.state is FIN_WAIT_1:
                 self.enter(FIN_WAIT_2, "receive ACK of FIN", now)
                 self.wait_no_longer(now)
-            elif self.state is CLOSING:
+            elif self.state is CLOSING:  # simultaneous close
                 self.time_wait("receive ACK of FIN", now)
             elif self.state is LAST_ACK:
                 return self.enter(CLOSED, "receive ACK of FIN", now)
@@ -316,12 +318,12 @@ class Connection(Reception):
                 self.rcv.up = up
                 self.note("urgent", "the peer has urgent data", now)
 
-        # Seventh, process the segment text
+        # Seventh, process the segment text: all that is in order is for the user at once, so PSH says nothing new
         if segment.payload:
             self.ecn.on_segment(segment, ce)
             self.text_arrives(seq, segment.payload, now)
 
-        # Eighth, check the FIN bit
+        # Eighth, check the FIN bit; a FIN out of order waits in `fin_at` for the text before it
         if segment.fin and self.fin_at is None and seq + len(segment.payload) < self.rcv.said:
             self.fin_at = seq + len(segment.payload)
         if self.fin_at == self.rcv.nxt and self.state in OPEN_TO_RECEIVE:
@@ -385,19 +387,19 @@ class Connection(Reception):
         self.note("readable", "the peer sends no more", now)
         if self.state is ESTABLISHED:
             self.enter(CLOSE_WAIT, "receive FIN", now)
-        elif self.state is FIN_WAIT_1:  # our own is not acknowledged, or we were in FIN-WAIT-2 by now
+        elif self.state is FIN_WAIT_1:  # simultaneous close: were our own acknowledged, we were in FIN-WAIT-2 by now
             self.enter(CLOSING, "receive FIN", now)
         elif self.state is FIN_WAIT_2:
             self.time_wait("receive FIN", now)
         self.acknowledge("FIN", now)
 
     def time_wait(self, because: str, now: float) -> None:
-        """ "Enter the TIME-WAIT state, start the time-wait timer, turn off the other timers"."""
+        """ "Enter the TIME-WAIT state.  Start the time-wait timer, turn off the other timers"."""
         self.timers.stop_all()
         self.timers.start("time_wait", now + 2 * self.settings.msl)
         self.enter(TIME_WAIT, because, now)
 
-    # ---- what the network says ---------------------------------------------------------------------------------
+    # ---- 3.9.2.2 ICMP MESSAGES ---------------------------------------------------------------------------------
 
     def path_mtu(self, mtu: int, now: float) -> None:
         """A router takes packets of `mtu` bytes at most: what was too large is sent again, smaller (RFC 1191)."""
@@ -413,7 +415,7 @@ class Connection(Reception):
 
     def network_error(self, name: str, hard: bool, now: float) -> None:
         """An ICMP error about a segment of ours: "soft error conditions, a TCP implementation MUST NOT abort the
-        connection" (MUST-56) for; hard ones end what is not established (RFC 5927)."""
+        connection" (MUST-56) for; hard ones end what is not established (RFC 5927), not all (SHLD-26)."""
         if hard and self.state in (SYN_SENT, SYN_RECEIVED):
             self.fail(name, "ICMP error", now)
         else:
@@ -426,7 +428,7 @@ class Connection(Reception):
         return self.timers.deadline()
 
     def tick(self, now: float) -> None:
-        """Do what is due."""
+        """Do what is due.  USER TIMEOUT is no timer: what goes unanswered is counted, until it fails with ETIMEDOUT."""
         for name in self.timers.expired(now):
             if self.state is CLOSED:
                 return

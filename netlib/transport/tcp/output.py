@@ -4,7 +4,8 @@
                      all user data ... until the outstanding data has been acknowledged or until the TCP endpoint can
                      send a full-sized segment" (RFC 9293 section 3.7.4)
     Minshall         the same, where the unacknowledged data was itself a small segment: what Linux does
-    silly windows    neither send nor offer little at a time (sections 3.8.6.2.1 and 3.8.6.2.2)
+    silly windows    neither send (`Output`) nor offer (`offered_edge`) little at a time: SWS avoidance (sections
+                     3.8.6.2.1 and 3.8.6.2.2)
 
 Pure decisions: no state, no time.  Who asks is transmission.py, which also keeps the timer that overrides a decision
 not to send when nothing is in flight.
@@ -31,8 +32,8 @@ CORK = "corked: less than a full segment"
 SILLY = "silly window avoidance: the peer allows less than a segment"
 LITTLE_CWND = "the congestion window allows less than a segment"
 
-FR = 2  # the receiver's fraction: "recommended value is Fr = 1/2"
-FS = 2  # the sender's: "a fraction Fs = 1/2"
+FR = 2  # the receiver's: "Fr is a fraction whose recommended value is 1/2"
+FS = 2  # the sender's: "Fs is a fraction whose recommended value is 1/2"
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Output:
             return 0, NO_WINDOW
         if chance.congestion <= 0:
             return 0, NO_CWND
-        # "(2) or if the data is pushed and all queued data can be sent now, i.e., if: [SND.NXT = SND.UNA and] PUSHED
+        # "(2) or if the data is pushed and all queued data can be sent now, i.e., if: [SND.NXT = SND.UNA and] PUSHed
         # and D <= U (the bracketed condition is imposed by the Nagle algorithm)".  All that is sent counts as pushed.
         if queued <= allowed:
             return self.small(chance)
@@ -107,8 +108,8 @@ class Output:
 def offered_edge(nxt: int, edge: int, free: int, buffer: int, mss: int) -> int:
     """The byte up to which the receiver offers room, where it last offered `edge` and has `free` bytes of `buffer`.
 
-    "keeping RCV.NXT+RCV.WND fixed until the reduction is at least as great as min( Fr * RCV.BUFF, Eff.snd.MSS )"
-    (section 3.8.6.2.2), and never less than before: "SHOULD NOT shrink the window" (SHLD-14).
+    "keep RCV.NXT+RCV.WND fixed until the reduction satisfies: RCV.BUFF - RCV.USER - RCV.WND >= min( Fr * RCV.BUFF,
+    Eff.snd.MSS )" (section 3.8.6.2.2), and never less than before: "SHOULD NOT shrink the window" (SHLD-14).
     """
     grown = nxt + free - edge
     return nxt + free if grown >= min(buffer // FR, mss) else edge

@@ -3,7 +3,7 @@
     synchronize      learn the first number and the options from a SYN
     is_acceptable    the acceptability test of RFC 9293 section 3.10.7.4
     is_timely        protection against wrapped sequence numbers: PAWS (RFC 7323 section 5)
-    text_arrives     put in order, hand over, acknowledge now or later
+    text_arrives     put in order, hand over, acknowledge now or later; a RST for data after CLOSE
     reopened_by      whether a SYN in TIME-WAIT begins a new connection
 
 Putting in order is reassembler.py's, when to acknowledge acknowledgment.py's.
@@ -108,7 +108,7 @@ class Reception(Transmission):
         ready = self.reassembler.insert(seq, text)
         if ready:
             self.received += ready
-            # "TCP endpoint ... advances RCV.NXT over the data accepted, and adjusts RCV.WND"
+            # "it advances RCV.NXT over the data accepted, and adjusts RCV.WND": that follows from `said`
             rcv.nxt += len(ready)
             self.counts["bytes_received"] += len(ready)
             self.note("readable", "text arrives", now)
@@ -125,7 +125,8 @@ class Reception(Transmission):
         "accept a new SYN ... to reopen the connection directly from TIME-WAIT state (MAY-2), if it: (1) assigns its
         initial sequence number for the new connection to be larger than the largest sequence number it used on the
         previous connection incarnation" (section 3.6.1); the SYN is new by its number, or by its timestamp (RFC 6191).
-        None if it is not.  The owner closes this one and gives the SYN to a listener.
+        None if it is not.  The owner closes this one and gives the SYN to a listener.  Not done, as in Linux: "(2)
+        returns to TIME-WAIT state if the SYN turns out to be an old duplicate".
         """
         if self.state is not TIME_WAIT or not segment.syn or segment.rst or segment.ack:
             return None

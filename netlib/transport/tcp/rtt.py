@@ -3,7 +3,7 @@
     sample      a round trip was measured: the smoothed time, its variation and the timeout follow
     back_off    the timer has run out: wait twice as long next time
 
-What it leaves to the connection: which round trips may be measured, never one of data that was resent unless a
+What it leaves to transmission.py: which round trips may be measured, never one of data that was resent unless a
 timestamp tells which copy was answered (Karn's algorithm, RFC 6298 section 3), and the timer itself (section 5).
 """
 

@@ -41,7 +41,7 @@ ARROWS: dict[tuple[State, State], str] = {
     (LISTEN, SYN_SENT): "SEND, send SYN",
     (LISTEN, SYN_RECEIVED): "receive SYN, send SYN,ACK",
     (SYN_SENT, CLOSED): "CLOSE",
-    (SYN_SENT, SYN_RECEIVED): "receive SYN, send SYN,ACK",
+    (SYN_SENT, SYN_RECEIVED): "receive SYN, send SYN,ACK",  # simultaneous open
     (SYN_SENT, ESTABLISHED): "receive SYN,ACK, send ACK",
     (SYN_RECEIVED, LISTEN): "receive RST (after a passive OPEN)",
     (SYN_RECEIVED, ESTABLISHED): "receive ACK of SYN",
@@ -49,7 +49,7 @@ ARROWS: dict[tuple[State, State], str] = {
     (ESTABLISHED, FIN_WAIT_1): "CLOSE, send FIN",
     (ESTABLISHED, CLOSE_WAIT): "receive FIN, send ACK",
     (FIN_WAIT_1, FIN_WAIT_2): "receive ACK of FIN",
-    (FIN_WAIT_1, CLOSING): "receive FIN, send ACK",
+    (FIN_WAIT_1, CLOSING): "receive FIN, send ACK",  # simultaneous close
     (FIN_WAIT_2, TIME_WAIT): "receive FIN, send ACK",
     (CLOSE_WAIT, LAST_ACK): "CLOSE, send FIN",
     (CLOSING, TIME_WAIT): "receive ACK of FIN",
@@ -57,8 +57,8 @@ ARROWS: dict[tuple[State, State], str] = {
     (TIME_WAIT, CLOSED): "2 MSL are over",
 }
 
-# "Note 3: A RST can be sent from any state with a corresponding transition to TIME-WAIT or CLOSED"; one may arrive in
-# any state, the user may abort, and the peer may be gone.
+# "Note 3: A RST can be sent from any state with a corresponding transition to TIME-WAIT"; ours goes to CLOSED, as in
+# section 3.10.5.  One may arrive in any state, the user may abort, and the peer may be gone.
 ABORTED: dict[tuple[State, State], str] = {
     (state, CLOSED): "RST, ABORT or a timeout"
     for state in State

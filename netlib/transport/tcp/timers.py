@@ -1,6 +1,7 @@
 """Named deadlines: a connection starts its timers by name, and asks which have run out.
 
-A timer that is started again runs until the new time.  Nothing here looks at a clock: `now` is given.
+A timer that is started again runs until the new time.  Nothing here looks at a clock: `now` is given.  What each does
+when it runs out begins in connection.py (`tick`); how long each runs, if it can be set, in variables.py (`Settings`).
 """
 
 

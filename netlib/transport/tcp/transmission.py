@@ -4,7 +4,8 @@
     resend_next       send again what counts as lost, which goes first
     acknowledged      SND.UNA moves: forget what is acknowledged, measure the round trip, restart the timer
     on_no_progress    an acknowledgment that moves nothing may still tell of a loss
-    timers            retransmission (RFC 6298 section 5), persist (RFC 9293 section 3.8.6.1)
+    take_window       SND.WND, from a segment that is not old: SND.WL1, SND.WL2
+    timers            retransmission (RFC 6298 section 5), persist (RFC 9293 section 3.8.6.1), keep-alive (3.8.4)
 
 How large the congestion window is: congestion/.  Which bytes are lost: recovery.py.  Whether a small segment waits:
 output.py.
@@ -29,7 +30,7 @@ from netlib.transport.tcp.states import (
 from netlib.transport.tcp.variables import DEFAULT_MSS, LEAST_MTU6
 from netlib.wire.tcp import TCPSegment
 
-R1 = 3  # retransmissions: "at least 3" (SHLD-9); then IP is to look for another way (MUST-20)
+R1 = 3  # retransmissions: "at least 3" (SHLD-10); then IP is to look for another way (MUST-20)
 OVERRIDE = 0.2  # seconds that little data waits when nothing is in flight: "0.1 - 1.0 seconds" (section 3.8.6.2.1)
 PROBE_FIRST = "a probe of the path's MTU goes first, when there is room"
 LONGEST_PROBE = 60.0  # seconds between two probes of a closed window
@@ -319,7 +320,7 @@ class Transmission(Block):
     # ---- its timers ----------------------------------------------------------------------------------------
 
     def retransmission_timeout(self, now: float) -> None:
-        """RFC 6298 section 5, 5.4 to 5.7; after R2 "close the connection" (RFC 9293 section 3.8.3)."""
+        """RFC 6298 section 5, 5.4 to 5.7; at R2, a setting, "close the connection" (RFC 9293 section 3.8.3)."""
         snd = self.snd
         opening = snd.una == snd.iss
         self.retransmissions += 1
@@ -329,7 +330,7 @@ class Transmission(Block):
             self.note("timer", "R1: is there another way to the peer?", now)
         self.note("timer", f"no acknowledgment within {self.rtt.rto:.3f} s: retransmission timeout", now)
         self.rtt.back_off()
-        self.timed = None
+        self.timed = None  # Karn
         if opening:
             self.resend_syn(now)
         else:
@@ -372,8 +373,8 @@ class Transmission(Block):
 
         "The transmitting host SHOULD send the first zero-window probe when a zero window has existed for the
         retransmission timeout period ... and SHOULD increase exponentially the interval between successive probes"
-        (SHLD-29, SHLD-30).  "As long as the receiving TCP continues to send acknowledgments in response to the probe
-        segments, the sending TCP MUST allow the connection to stay open" (MUST-37).
+        (SHLD-29, SHLD-30).  "As long as the receiving TCP peer continues to send acknowledgments in response to the
+        probe segments, the sending TCP peer MUST allow the connection to stay open" (MUST-37).
         """
         snd = self.snd
         queued = self.end - snd.nxt
@@ -389,7 +390,7 @@ class Transmission(Block):
         self.timers.start("persist", now + min(LONGEST_PROBE, self.rtt.rto * 2 ** min(self.backoff, 10)))
 
     def probe(self, now: float) -> None:
-        """Send "at least one octet of new data" (MUST-35) into a closed window; SND.NXT stays where it is."""
+        """Send "at least one octet of new data" (section 3.8.6.1) into a closed window; SND.NXT stays where it is."""
         snd = self.snd
         text = bytes(self.sending[snd.nxt - self.start :][:1])
         fin = not text

@@ -1,7 +1,7 @@
 """The variables of a connection: RFC 9293 section 3.3.1, by its names; what the user may set; and an event.
 
 Sequence numbers here never wrap: the wire's 32 bits are unwrapped when a segment comes in, and cut off again when one
-goes out.  So `snd.una < ack <= snd.nxt` is the RFC's SND.UNA < SEG.ACK =< SND.NXT.
+goes out.  So `snd.una < ack <= snd.max` is the RFC's SND.UNA < SEG.ACK =< SND.NXT, whose SND.NXT never goes back.
 
           snd.una         snd.nxt         snd.una + snd.wnd
     ---------|---------------|---------------|----------
@@ -61,7 +61,7 @@ class Send:
     wl1: int = 0  # sequence number of the segment that brought `wnd`
     wl2: int = 0  # acknowledgment number of that segment
     up: int = 0  # urgent pointer: the byte after the last urgent one
-    largest: int = 0  # bytes: the largest `wnd` so far, RFC 9293's Max(SND.WND)
+    largest: int = 0  # bytes: the largest `wnd` so far, RFC 9293's Max(SND.WND) and MAX.SND.WND
     shift: int = 0  # the peer's windows are to be shifted left by this many bits
     mss: int = DEFAULT_MSS  # bytes: the largest payload to send, RFC 9293's Eff.snd.MSS
 
@@ -103,8 +103,8 @@ class Settings:
     mtu_probing: bool = False  # smaller segments after timeouts in a row, and larger ones to try (RFC 4821)
     msl: float = 30.0  # TIME-WAIT lasts twice as long: Linux's 60 s (RFC 9293 says 2 minutes for one)
     fin_timeout: float = 60.0  # in FIN-WAIT-2, when nobody reads any more: Linux's tcp_fin_timeout
-    syn_retries: int = 6  # of a SYN; "R2 for a SYN segment MUST be ... at least 3 minutes" (MUST-23)
-    retries: int = 15  # of anything else; "at least 100 seconds" (SHLD-11)
+    syn_retries: int = 6  # R2 of a SYN: 2 minutes, as Linux; "at least 3 minutes" (MUST-23) takes 7
+    retries: int = 15  # R2 of anything else: "at least 100 seconds" (SHLD-11)
     keepalive: bool = False  # "MUST default to off" (MUST-25)
     keepalive_idle: float = 7200.0  # "MUST default to no less than two hours" (MUST-28)
     keepalive_interval: float = 75.0
