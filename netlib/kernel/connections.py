@@ -27,6 +27,7 @@ from netlib.transport.tcp.connection import Connection
 from netlib.transport.tcp.fast_open import FastOpenClient, Verdict
 from netlib.transport.tcp.isn import initial_sequence_number
 from netlib.transport.tcp.options import Options
+from netlib.transport.tcp.own_connection import make_connection
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT, State
@@ -184,7 +185,7 @@ class Connections:
         """A connection for a listener."""
         mss = self.network.mss(key[2])
         options = {"syn_retries": self.settings.synack_retries, **listening.options}
-        return Connection(key[:2], key[2:], iss, mss=mss, parts=listening.parts, options=options)
+        return make_connection(key[:2], key[2:], iss, mss=mss, parts=listening.parts, options=options)
 
     def send_cookie(self, listening: Listening, key: Key, segment: TCPSegment, now: float) -> None:
         """Answer a SYN and forget it: what would be kept goes into the sequence number, and into the timestamp."""
@@ -423,7 +424,8 @@ class Connections:
         if before_this is not None:
             raise SocketError("EADDRNOTAVAIL", f"there is a connection between these ends: {before_this.state}")
         iss = initial_sequence_number(key[:2], key[2:], self.secrets.isn, now)
-        connection = Connection(key[:2], key[2:], iss, mss=self.network.mss(remote), parts=parts, options=options)
+        mss = self.network.mss(remote)
+        connection = make_connection(key[:2], key[2:], iss, mss=mss, parts=parts, options=options)
         self.add(key, connection, ttl)
         self.counters["ActiveOpens"] += 1
         cookie = self.fast_open.option(remote, now) if data is not None and self.settings.fastopen & 1 else None
