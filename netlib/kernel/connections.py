@@ -185,7 +185,7 @@ class Connections:
         """A connection for a listener."""
         mss = self.network.mss(key[2])
         options = {"syn_retries": self.settings.synack_retries, **listening.options}
-        return make_connection(key[:2], key[2:], iss, mss=mss, parts=listening.parts, options=options)
+        return make_connection(key[:2], key[2:], iss, mss, listening.parts, options)
 
     def send_cookie(self, listening: Listening, key: Key, segment: TCPSegment, now: float) -> None:
         """Answer a SYN and forget it: what would be kept goes into the sequence number, and into the timestamp."""
@@ -424,8 +424,7 @@ class Connections:
         if before_this is not None:
             raise SocketError("EADDRNOTAVAIL", f"there is a connection between these ends: {before_this.state}")
         iss = initial_sequence_number(key[:2], key[2:], self.secrets.isn, now)
-        mss = self.network.mss(remote)
-        connection = make_connection(key[:2], key[2:], iss, mss=mss, parts=parts, options=options)
+        connection = make_connection(key[:2], key[2:], iss, self.network.mss(remote), parts, options)
         self.add(key, connection, ttl)
         self.counters["ActiveOpens"] += 1
         cookie = self.fast_open.option(remote, now) if data is not None and self.settings.fastopen & 1 else None

@@ -248,7 +248,7 @@ class OwnConnection(Connection):
 
 
 def make_connection(
-    local: Any, remote: Any, iss: int, *, mss: int, parts: TCPParts, options: dict[str, Any]
+    local: Any, remote: Any, iss: int, mss: int, parts: TCPParts, options: dict[str, Any]
 ) -> Connection:
     """A connection of netlib's, or of yours where the parts say so."""
     kind: Any = parts.connection or Connection

@@ -27,7 +27,7 @@ MyConnection: Any = run_path(str(EXAMPLES / "connection.py"))["MyConnection"]
 def ends(mine: bool, theirs: bool, mine_is: Any = MyConnection) -> tuple[Connection, Connection]:
     def end(own: bool, here: Any, there: Any, iss: int) -> Connection:
         parts = TCPParts(connection=mine_is) if own else TCPParts()
-        return make_connection(here, there, iss, mss=1460, parts=parts, options={})
+        return make_connection(here, there, iss, 1460, parts, {})
 
     a, b = end(mine, A, B, 2**32 - 30_000), end(theirs, B, A, 7)
     if theirs:
