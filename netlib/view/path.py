@@ -15,6 +15,7 @@ from math import hypot
 from typing import Any
 
 from netlib.transport.tcp.states import ABORTED, ARROWS, State
+from netlib.transport.tcp.variables import Event
 from netlib.view.html import (
     INK,
     LINE,
@@ -234,11 +235,12 @@ def state_path(what: Any = (), title: str = "", side: int = 0) -> StatePath:
     if callable(getattr(what, "states", None)):
         found = what.states() if hasattr(what, "told") else what.states(side)
         return StatePath(found, title)
-    events = getattr(what, "events", what)
-    if isinstance(events, list | tuple) and all(hasattr(event, "kind") for event in events):
-        return StatePath(states_in(events), title)
-    if isinstance(events, list | tuple) and all(len(change) == 3 for change in events):
-        return StatePath([(float(time), str(state), str(because)) for time, state, because in events], title)
+    if hasattr(what, "events"):
+        return StatePath(states_in(what.events), title)
+    if isinstance(what, list | tuple) and all(isinstance(change, tuple) and len(change) == 3 for change in what):
+        if all(isinstance(change, Event) for change in what):
+            return StatePath(states_in(what), title)
+        return StatePath([(float(time), str(state), str(because)) for time, state, because in what], title)
     from netlib.view.conversation import conversation
 
     return StatePath(conversation(what).states(side), title)

@@ -12,29 +12,30 @@ connection that is idle costs nothing.  Of very long runs every second moment is
 
 from typing import Any
 
-from netlib.transport.tcp.variables import Event
+from netlib.transport.tcp.variables import Event, Events
 from netlib.view.moments import Moment, Track, between, moment_of
 from netlib.worlds.links import Capture
 
 MOST = 20_000  # moments
 
 
-class Tape(list[Event]):
-    """The list of a connection's events; the recording hears of each."""
+class Tape(Events):
+    """The events of a connection; the recording hears of each that is added."""
 
-    def __init__(self, recording: "Recording", events: list[Event]) -> None:
-        super().__init__(events)
+    def __init__(self, recording: "Recording", events: Events) -> None:
+        super().__init__()
+        self.extend(events)
         self.recording = recording
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Any) -> None:
         super().append(event)
-        self.recording.hear(event)
+        self.recording.hear(Event._make(event))
 
 
 class Recording:
     """What `record` returns."""
 
-    def __init__(self, connection: Any, bottleneck: Any = None, before: tuple[Event, ...] = ()) -> None:
+    def __init__(self, connection: Any, bottleneck: Any = None) -> None:
         self.connection, self.bottleneck = connection, bottleneck
         self.moments: list[Moment] = []
         self.told: list[Event] = []  # of all kinds but "sent", "held" and "writable"
@@ -42,9 +43,11 @@ class Recording:
         self.capture = Capture("ethernet")
         if bottleneck is not None:
             bottleneck.captures.append(self.capture)
-        for event in (*before, *connection.events):
+        last = 0.0
+        for event in connection.events:
             self.keep(event)
-        self.look(before[-1].at if before else connection.events[-1].at if connection.events else 0.0)
+            last = event.at
+        self.look(last)
         connection.events = Tape(self, connection.events)
 
     def hear(self, event: Event) -> None:
@@ -70,7 +73,9 @@ class Recording:
 
     def stop(self) -> None:
         """Record no more."""
-        self.connection.events = list(self.connection.events)
+        events = Events()
+        events.extend(self.connection.events)
+        self.connection.events = events
         if self.bottleneck is not None and self.capture in self.bottleneck.captures:
             self.bottleneck.captures.remove(self.capture)
 
@@ -125,8 +130,7 @@ def record(socket: Any, bottleneck: Any = None) -> Recording:
     connection = getattr(socket, "connection", socket)
     if connection is None:
         raise ValueError("this socket has no connection to record yet: connect it first, or record what accept returns")
-    before = tuple(socket.events) if connection is not socket else ()
-    return Recording(connection, bottleneck, before)
+    return Recording(connection, bottleneck)
 
 
 def states_in(events: Any) -> list[tuple[float, str, str]]:
