@@ -42,6 +42,15 @@ def test_slow_start_with_delayed_acknowledgments_and_the_growth_of_rfc_3465() ->
     assert (one.cwnd, two.cwnd) == (11 * MSS + 100, 12 * MSS + 100)  # "min (N, SMSS)"
 
 
+def test_one_acknowledgment_of_many_segments_does_not_lift_the_window_over_the_threshold() -> None:
+    linux = Reno(MSS, growth=UNLIMITED)
+    linux.ssthresh = 16 * MSS
+    linux.on_ack(4 * MSS, 10 * MSS, 0.0, None)
+    assert linux.cwnd == 14 * MSS
+    linux.on_ack(14 * MSS, 14 * MSS, 0.1, None)
+    assert linux.cwnd == 16 * MSS
+
+
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("rtt", [0.005, 0.1])
 def test_congestion_avoidance_adds_one_segment_each_round_trip(rtt: float, every: int) -> None:

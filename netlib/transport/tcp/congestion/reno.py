@@ -46,8 +46,9 @@ class Reno:
 
     def slow_start(self, acked: int) -> None:
         # "cwnd += min (N, SMSS), where N is the number of previously unacknowledged bytes acknowledged in the
-        # incoming ACK" (section 3.1, equation 2)
-        self.cwnd = min(self.cwnd + min(acked, self.growth * self.mss), UNLIMITED)
+        # incoming ACK" (section 3.1, equation 2); one that lets it rise by more does not lift it over the threshold
+        room = max(self.mss, self.ssthresh - self.cwnd)
+        self.cwnd = min(self.cwnd + min(acked, self.growth * self.mss, room), UNLIMITED)
 
     def avoid_congestion(self, acked: int, now: float, rtt: float | None) -> None:
         # "The RECOMMENDED way to increase cwnd during congestion avoidance is to count the number of bytes that have
