@@ -116,7 +116,7 @@ class Connections:
     def unknown(self, key: Key, segment: TCPSegment, now: float, least: int | None) -> None:
         """A segment for no connection: for a listener, or for nobody."""
         endpoint = self.listening.lookup(key[2], key[3], key[0], key[1])
-        if segment.rst:
+        if segment.rst or not self.network.reaches(key[2]):  # from nobody whom we could answer (MUST-63)
             return
         if endpoint is not None:
             listening = self.listeners[endpoint]
@@ -420,8 +420,7 @@ class Connections:
         if port is None:
             port = self.free_port(local, remote, remote_port)
         key = local, port, remote, remote_port
-        before_this = self.table.get(key)
-        if before_this is not None:
+        if before_this := self.table.get(key):
             raise SocketError("EADDRNOTAVAIL", f"there is a connection between these ends: {before_this.state}")
         iss = initial_sequence_number(key[:2], key[2:], self.secrets.isn, now)
         connection = make_connection(key[:2], key[2:], iss, self.network.mss(remote), parts, options)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from netlib.internet.input import Internet
+from netlib.internet.input import Internet, SendError
 from netlib.internet.ipv6 import Internet6
 from netlib.wire.address6 import IPv6Address, ip_address
 from netlib.wire.errors import Malformed
@@ -43,6 +43,13 @@ class BelowSockets:
     def source_for(self, destination: Any) -> Any:
         """The address that a packet to `destination` would have as its source (RFC 1122 section 3.3.4.3)."""
         return (self.internet6 if isinstance(destination, IPv6Address) else self.internet).source(destination)
+
+    def reaches(self, address: Any) -> bool:
+        """Whether there is a way to this address; to 0.0.0.0 and :: there is none."""
+        try:
+            return any(address) and self.mss(address) > 0
+        except SendError:
+            return False
 
     def mss(self, destination: Any) -> int:
         """Bytes of the largest TCP payload to `destination`, without options: "the effective MTU minus the fixed IP

@@ -5,10 +5,11 @@ connection.py is read beside RFC 9293 section 3.10, event by event.  Where each 
     opening    ISN (3.4.1)                                    isn.py; asked for in kernel/connections.py
                MSS and its defaults, 536 and 1220 (3.7.1)     reception.py synchronize, variables.py DEFAULT_MSS
                window scale, and other options                options.py, on a SYN only: take; block.py window_field
-               simultaneous open (3.5)                        connection.py in_syn_sent
+               simultaneous open (3.5)                        connection.py in_syn_sent, in_other_states
                Fast Open (RFC 7413)                           fast_open.py
                backlog + 1, SYN cookies                       kernel/listener.py, kernel/cookies.py
     arriving   acceptability test (3.10.7.4, table 6)         reception.py is_acceptable
+               ACK, URG and RST at a closed window (MUST-66)  connection.py in_other_states, first
                PAWS (RFC 7323)                                reception.py is_timely
                RST in the window, not at RCV.NXT (RFC 5961)   connection.py reset_arrives; block.py challenge
                SYN in a synchronized state (RFC 5961)         connection.py in_other_states, fourth
@@ -24,8 +25,8 @@ connection.py is read beside RFC 9293 section 3.10, event by event.  Where each 
                R1, R2, SYN retries, user timeout (3.8.3)      transmission.py retransmission_timeout
                keep-alive (3.8.4)                             transmission.py keepalive_timeout
                congestion control (3.8.2), loss, ECN          congestion/, recovery.py, scoreboard.py, ecn.py
-               path MTU (3.7.2, RFC 4821)                     connection.py path_mtu; path_mtu.py
-               ICMP errors, hard and soft (3.9.2.2)           connection.py network_error; kernel/connections.py
+               path MTU (3.7.2, RFC 4821)                     reception.py path_mtu; path_mtu.py
+               ICMP errors, hard and soft (3.9.2.2)           reception.py network_error; kernel/connections.py
                                                               receive_error, by the codes in transport/udp.py
     ending     half-close; RST for unread data (3.6.1)        connection.py close
                RST for data after CLOSE (3.6.1)               reception.py take_text

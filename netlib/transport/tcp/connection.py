@@ -13,6 +13,7 @@ What it leaves to others: what is sent when, and what an ACK says (transmission.
 sockets, segments of no connection and new SYNs in TIME-WAIT (kernel).  Which rule is where: __init__.py.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from netlib.transport.tcp.options import Options
@@ -33,7 +34,7 @@ from netlib.transport.tcp.states import (
     SYNCHRONIZED,
     TIME_WAIT,
 )
-from netlib.transport.tcp.variables import LEAST_MTU, LEAST_MTU6, CallError, Receive, Send
+from netlib.transport.tcp.variables import CallError, Receive, Send
 from netlib.wire.tcp import TCPSegment
 
 
@@ -259,8 +260,16 @@ class Connection(Reception):
         if self.timestamps and not segment.rst and not self.is_timely(segment, seq, options, now):
             return
 
-        # First, check sequence number (table 6).  "further processing is done in SEG.SEQ order" for text and FIN only
-        if not self.is_acceptable(seq, len(segment.payload) + segment.syn + segment.fin):
+        if segment.syn and self.state is SYN_RECEIVED and seq == rcv.irs and segment.ack and snd.una < ack <= snd.max:
+            # Simultaneous open, line 6 of figure 7.  We have the peer's SYN by now: "trimming off any portions that lie
+            # outside the window (including SYN and FIN)"
+            segment, seq = replace(segment, syn=False), seq + 1
+
+        # First, check sequence number (table 6).  "further processing is done in SEG.SEQ order" for text and FIN only.
+        # "If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to accept valid
+        # ACKs, URGs, and RSTs" (MUST-66)
+        closed = rcv.wnd == 0 and seq == rcv.nxt and not segment.syn
+        if not closed and not self.is_acceptable(seq, len(segment.payload) + segment.syn + segment.fin):
             return self.unacceptable(segment, seq, now)
         if self.timestamps and not segment.rst:  # R3
             self.record_timestamp(seq, options, now)
@@ -318,14 +327,19 @@ class Connection(Reception):
                 self.rcv.up = up
                 self.note("urgent", "the peer has urgent data", now)
 
+        # where a FIN is, to which the eighth step comes: the text before it is acknowledged with it, once (MUST-58)
+        if segment.fin and self.fin_at is None:
+            if seq + len(segment.payload) < self.rcv.said:
+                self.fin_at = seq + len(segment.payload)
+            elif not segment.payload:
+                self.acknowledge("not acceptable: a FIN outside of the window", now)
+
         # Seventh, process the segment text: all that is in order is for the user at once, so PSH says nothing new
         if segment.payload:
             self.ecn.on_segment(segment, ce)
             self.text_arrives(seq, segment.payload, now)
 
         # Eighth, check the FIN bit; a FIN out of order waits in `fin_at` for the text before it
-        if segment.fin and self.fin_at is None and seq + len(segment.payload) < self.rcv.said:
-            self.fin_at = seq + len(segment.payload)
         if self.fin_at == self.rcv.nxt and self.state in OPEN_TO_RECEIVE:
             self.fin_arrives(now)
         self.transmit(now)
@@ -398,28 +412,6 @@ class Connection(Reception):
         self.timers.stop_all()
         self.timers.start("time_wait", now + 2 * self.settings.msl)
         self.enter(TIME_WAIT, because, now)
-
-    # ---- 3.9.2.2 ICMP MESSAGES ---------------------------------------------------------------------------------
-
-    def path_mtu(self, mtu: int, now: float) -> None:
-        """A router takes packets of `mtu` bytes at most: what was too large is sent again, smaller (RFC 1191)."""
-        mtu = max(mtu, LEAST_MTU6 if self.six else LEAST_MTU)
-        size = mtu - (60 if self.six else 40)
-        self.search.limit(size, now, middle=False)
-        if self.shrink(size):
-            self.search.probe = None
-            self.note("timer", f"path MTU {mtu}", now)
-            self.recovery.on_timeout(now)
-            self.snd.nxt = self.snd.una
-            self.transmit(now)
-
-    def network_error(self, name: str, hard: bool, now: float) -> None:
-        """An ICMP error about a segment of ours: "soft error conditions, a TCP implementation MUST NOT abort the
-        connection" (MUST-56) for; hard ones end what is not established (RFC 5927), not all (SHLD-26)."""
-        if hard and self.state in (SYN_SENT, SYN_RECEIVED):
-            self.fail(name, "ICMP error", now)
-        else:
-            self.note("dropped", f"ICMP error {name}: the network may recover", now)
 
     # ---- 3.10.8 TIMEOUTS ---------------------------------------------------------------------------------------
 

@@ -5,15 +5,16 @@
     is_timely        protection against wrapped sequence numbers: PAWS (RFC 7323 section 5)
     text_arrives     put in order, hand over, acknowledge now or later; a RST for data after CLOSE
     reopened_by      whether a SYN in TIME-WAIT begins a new connection
+    path_mtu         what routers say by ICMP, and network_error
 
 Putting in order is reassembler.py's, when to acknowledge acknowledgment.py's.
 """
 
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
-from netlib.transport.tcp.states import CLOSED, TIME_WAIT
+from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT
 from netlib.transport.tcp.transmission import Transmission
-from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6
+from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6, LEAST_MTU, LEAST_MTU6
 from netlib.wire.tcp import TCPSegment
 
 RECENT_LIFE = 24 * 86400.0  # seconds: then "TS.Recent is considered invalid" (RFC 7323 section 5.5)
@@ -85,7 +86,7 @@ class Reception(Transmission):
         assert self.reassembler is not None
         gap = bool(self.reassembler.blocks())
         ready = self.take_text(seq, text, now)
-        if self.state is CLOSED:
+        if self.state is CLOSED or self.fin_at == self.rcv.nxt:  # a FIN that follows is acknowledged with the text
             return
         in_order = ready > 0 and seq <= self.rcv.nxt - ready
         because = self.acknowledging.at_once(len(text), in_order, gap)
@@ -135,3 +136,25 @@ class Reception(Transmission):
         if not newer and not self.before(self.rcv.nxt % SEQUENCE_SPACE, segment.sequence):
             return None
         return (self.snd.max + 0xFFFF + 2) % SEQUENCE_SPACE  # as Linux does
+
+    # ---- 3.9.2.2 ICMP MESSAGES ---------------------------------------------------------------------------------
+
+    def path_mtu(self, mtu: int, now: float) -> None:
+        """A router takes packets of `mtu` bytes at most: what was too large is sent again, smaller (RFC 1191)."""
+        mtu = max(mtu, LEAST_MTU6 if self.six else LEAST_MTU)
+        size = mtu - (60 if self.six else 40)
+        self.search.limit(size, now, middle=False)
+        if self.shrink(size):
+            self.search.probe = None
+            self.note("timer", f"path MTU {mtu}", now)
+            self.recovery.on_timeout(now)
+            self.snd.nxt = self.snd.una
+            self.transmit(now)
+
+    def network_error(self, name: str, hard: bool, now: float) -> None:
+        """An ICMP error about a segment of ours: "soft error conditions, a TCP implementation MUST NOT abort the
+        connection" (MUST-56) for; hard ones end what is not established (RFC 5927), not all (SHLD-26)."""
+        if hard and self.state in (SYN_SENT, SYN_RECEIVED):
+            self.fail(name, "ICMP error", now)
+        else:
+            self.note("dropped", f"ICMP error {name}: the network may recover", now)

@@ -255,7 +255,12 @@ class Transmission(Block):
             self.search.probe, self.path_mss = None, self.search.size
             self.agree_on_mss()
             self.note("acknowledged", f"the path takes {self.path_mss} bytes", now)
+        cwnd = self.congestion.cwnd
         restart = self.consult(ack, options, flight, now)
+        if self.ecn.on and segment.ece:
+            # "SHOULD NOT increase the congestion window in response to the receipt of an ECN-Echo ACK packet" (RFC 3168
+            # section 6.1.2)
+            self.congestion.cwnd = min(self.congestion.cwnd, cwnd)
         if data:
             self.note("writable", "new data is acknowledged", now)
         # "When all outstanding data has been acknowledged, turn off the retransmission timer", "When an ACK is received

@@ -16,7 +16,9 @@
 
 Each line is a time and an event.  +.1 is so many seconds after the event before, 2.5 after the start, +.1~+.3 between
 two times, * whenever (within an hour).  What netlib sends, the script must say, in this order: anything else, or at
-another time, is a `ScriptError`, which shows both.  "#" begins a comment; `mtu 576` and `ipv6` may stand before all.
+another time, is a `ScriptError`, which shows both.  "#" begins a comment.  Before all may stand `mtu 576`, `ipv6`, and
+`connected win 65535 <mss 1460> with receive_buffer 5000`, which is short for the lines above: then there is a `c`, at
+0.1 s, to a peer with this window and these options; what follows "with" are options of the socket.
 
     < FLAGS FIRST:AFTER(LENGTH) ack N win N urg N <OPTIONS>     a segment from the network
     > FLAGS FIRST:AFTER(LENGTH) ack N win N urg N <OPTIONS>     one that netlib must send now

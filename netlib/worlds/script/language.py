@@ -141,9 +141,25 @@ def read(text: str, name: str) -> tuple[dict[str, int], list[Event]]:
         if not events and (setting := line.take(r"(mtu|ipv6)\b\s*(\d*)")):
             settings[setting[1]] = int(setting[2] or 1)
             line.end()
+        elif not events and line.take(r"connected\b"):
+            events = [read_event(Line(name, number, opening)) for opening in connected(line)]
         else:
             events.append(read_event(line))
     return settings, events
+
+
+def connected(line: Line) -> list[str]:
+    """The lines that stand for "connected": a peer connects, and is accepted as `c`; round trips take 0.1 s."""
+    said = read_tail(line, Segment())
+    window = 65535 if said.window is None else said.window
+    options = []
+    if line.take(r"with\b"):
+        while option := line.take(r"(\w+) ([\w.\"]+),?"):
+            options.append(f"+0 s.set_option({option[1]!r}, {option[2]})")
+    line.end()
+    return ["0 s = socket()", "+0 s.bind(80)", *options, "+0 s.listen(1)",
+            f"+0 < S 0:0(0) win {window} <{','.join(said.options or ['mss 1460'])}>", "+0 > S. 0:0(0) ack 1 <...>",
+            f"+.1 < . 1:1(0) ack 1 win {window}", "+0 c = s.accept()"]  # fmt: skip
 
 
 NUMBER = r"\d+\.?\d*|\.\d+"
@@ -192,6 +208,10 @@ def read_segment(line: Line) -> Segment:
         raise line.wrong(f"{segment.first + segment.length}, since the length is {segment.length}")
     if "." in segment.flags:
         segment.ack = int(line.need(r"ack (\d+)", "ack and a number, since the flags have a '.'")[1])
+    return read_tail(line, segment)
+
+
+def read_tail(line: Line, segment: Segment) -> Segment:
     if window := line.take(r"win (\d+)"):
         segment.window = int(window[1])
     if "U" in segment.flags:

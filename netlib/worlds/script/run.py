@@ -39,7 +39,7 @@ class Run:
         self.names: dict[str, Any] = {"host": self.host, "socket": self.socket, "connection": self.make_connection,
                                       "len": len, "abs": abs}  # fmt: skip
         self.seen: dict[Connection, None] = {}  # every connection that there was
-        self.first: dict[tuple[int, bytes, int], int] = {}  # our first number, by our port and the peer's address, port
+        self.first: dict[tuple[Any, ...], int] = {}  # our first number, by our address and port and the peer's
         self.at = 0.0  # when the last event happened, seconds
         self.waiting: list[tuple[float, Segment]] = []  # sent, and the script has not come to it yet
         self.log: list[str] = []  # what happened, a line each
@@ -209,16 +209,16 @@ class Run:
         return (ip_address(address) if address else self.address, port or self.port,
                 ip_address(peer or self.peer), peer_port or self.peer_port)  # fmt: skip
 
-    def own_first(self, port: int, peer: Any, peer_port: int) -> int:
+    def own_first(self, *ends: Any) -> int:
         """Our first number of the last connection between these ends."""
-        return self.first.get((port, bytes(peer), peer_port), 0)
+        return self.first.get(ends, 0)
 
     def packet(self, said: Segment) -> Any:
         """The packet from the peer that a line says."""
         address, port, peer, peer_port = self.ends(said, False)
         packet = self.host.tcp.network.packet(peer, address, TCP, said.around.get("ttl", 64))
         packet.ecn, packet.dscp = ECN[said.around.get("ecn", "none")], said.around.get("dscp", 0)
-        segment = build(said, (peer_port, port), self.peer_isn, self.own_first(port, peer, peer_port))
+        segment = build(said, (peer_port, port), self.peer_isn, self.own_first(address, port, peer, peer_port))
         packet.payload = segment.build(packet)
         if "bad checksum" in said.around:
             changed = packet.payload[16] ^ 0x55
@@ -231,9 +231,8 @@ class Run:
         """An ICMP error of a router about a segment of ours."""
         address, port, peer, peer_port = self.ends(said, True)
         about = IPv4Packet(source=address, destination=peer, protocol=TCP)
-        about.payload = build(said, (port, peer_port), self.own_first(port, peer, peer_port), self.peer_isn).build(
-            about
-        )
+        firsts = self.own_first(address, port, peer, peer_port), self.peer_isn
+        about.payload = build(said, (port, peer_port), *firsts).build(about)
         message: Any = ICMPMessage.of_type[event.icmp[0]](code=event.icmp[1])
         if event.mtu:
             message.next_hop_mtu = event.mtu
@@ -244,7 +243,7 @@ class Run:
     def understand(self, data: bytes) -> Segment:
         """A packet that netlib has sent, as a script says it."""
         packet, segment = unwrap(data)
-        key = segment.source_port, bytes(packet.destination), segment.destination_port
+        key = packet.source, segment.source_port, packet.destination, segment.destination_port
         if segment.syn:
             self.first[key] = segment.sequence
         return understand(packet, segment, self.first.get(key, 0), self.peer_isn)
