@@ -245,7 +245,7 @@ class Connection(Reception):
         self.acknowledged(ack, segment, options, now)
         self.establish("receive SYN,ACK", now)
         snd.nxt = snd.una  # data on our SYN that was not taken goes again at once (RFC 7413 section 4.2.2)
-        self.acknowledge("SYN,ACK", now)
+        self.send_segment(snd.nxt, now, because="SYN,ACK")  # <SEQ=SND.NXT>, which is before such data
         # "If there are other controls or text in the segment, then continue processing at the sixth step"
         self.sixth_and_on(segment, self.rcv.nxt, False, now)
 
