@@ -14,7 +14,7 @@ from netlib.view.html import BAD, INK, LINE, PAPER, SVG, shorten, text_width
 if TYPE_CHECKING:
     from netlib.view.sequence import Message, Note
 
-BETWEEN = 300  # pixels from one column to the other
+BETWEEN = 370  # pixels from one column to the other
 WORDS = 330  # at most, for what stands outside
 TIMES = 100  # for the axis
 APART, LOST_APART = 14, 26
@@ -105,7 +105,7 @@ def draw_words(svg: SVG, arrow: Arrow, axis: Axis, xs: list[float]) -> None:
 
 def draw_note(svg: SVG, label: str, x: float, at: float, y: float, inwards: int) -> None:
     """What an end has done, in a box on the inner side of its column."""
-    words = shorten(label, BETWEEN - 60, 11)
+    words = shorten(label, BETWEEN / 2 - 26, 11)
     wide = text_width(words, 11) + 12
     left = x + 10 if inwards > 0 else x - 10 - wide
     if y != at:

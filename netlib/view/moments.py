@@ -61,6 +61,13 @@ class Track:
     queue_name: str = ""
     lost: list[float] = field(default_factory=list)  # when a packet was lost, or found the queue full
     known: str = ""  # what is not known, in a sentence
+    began: float | None = None  # when the connection did, where that was before the first moment
+
+    @property
+    def start(self) -> float:
+        """The time from which the pictures count (seconds)."""
+        first = self.moments[0].time if self.moments else 0.0
+        return first if self.began is None else min(first, self.began)
 
     def at(self, time: float) -> Moment:
         """What held at a time (seconds): the last moment before it, or the first of all."""

@@ -136,7 +136,7 @@ class NATSides(View):
 
     def __str__(self) -> str:
         def plain(words: list[tuple[str, bool]]) -> str:
-            marks = [f" [{w[1:]}]" if c and w[0] == " " else f"[{w}]" if c else w for w, c in words]
+            marks = [f" [{w[1:]}]" if c and w[0] == " " else f"[{w}]" if c else w for w, c in joined(words)]
             return "".join(marks) or "not seen"
 
         lines = [(time, plain(a), f"{arrow} {row} {arrow}", plain(b), said)
@@ -149,12 +149,14 @@ class NATSides(View):
     def _repr_html_(self) -> str:
         heads = ("Time", "Inside", "The NAT's table", "Outside", "What")
         head = "".join(f'<th scope="col" style="{CELL};border-bottom:2px solid {LINE}">{escape(c)}</th>' for c in heads)
-        middle = f"{CELL};text-align:center;border-left:1px solid {LINE};border-right:1px solid {LINE}"
+        slim = f"{CELL.replace('2px 8px', '2px 5px')};font-size:12px"
+        edges = f"border-left:1px solid {LINE};border-right:1px solid {LINE}"
+        middle = f"{slim};white-space:nowrap;text-align:center;{edges}"
         body = []
         for time, inside, arrow, row, outside, said in self.lines():
-            cells = (f'<th scope="row" style="{CELL};font-weight:normal;white-space:nowrap">{escape(time)}</th>'
-                     f'<td style="{CELL}">{spanned(inside)}</td><td style="{middle}">{arrow} {escape(row)} {arrow}</td>'
-                     f'<td style="{CELL}">{spanned(outside)}</td><td style="{CELL}">{escape(said)}</td>')  # fmt: skip
+            cells = (f'<th scope="row" style="{slim};font-weight:normal;white-space:nowrap">{escape(time)}</th>'
+                     f'<td style="{slim}">{spanned(inside)}</td><td style="{middle}">{arrow} {escape(row)} {arrow}</td>'
+                     f'<td style="{slim}">{spanned(outside)}</td><td style="{slim}">{escape(said)}</td>')  # fmt: skip
             body.append(f'<tr style="{ROW}">{cells}</tr>')
         words = "".join(f'<div style="color:{INK}">{escape(line)}</div>' for line in (self.in_words(), *self.more))
         rows = [[escape(cell) for cell in row] for row in self.table_rows()]
@@ -267,6 +269,17 @@ def marked(packet: Packet | None, other: Packet | None) -> list[tuple[str, bool]
     return [(word, word != their) for word, their in zip(mine, theirs, strict=True)]
 
 
+def joined(words: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """An address and its port as one word, where both or neither have changed."""
+    found: list[tuple[str, bool]] = []
+    for word, changed in words:
+        if word.startswith(":") and found and found[-1][1] == changed:
+            found[-1] = found[-1][0] + word, changed
+        elif word:
+            found.append((word, changed))
+    return found
+
+
 def changes(passing: Passing) -> list[str]:
     """The names of the fields that differ."""
     if passing.inside is None or passing.outside is None:
@@ -296,20 +309,24 @@ def what(packet: Packet) -> str:
     last = packet.layers[-1]
     if isinstance(last, TCPSegment):
         flags = " ".join(name.upper() for name in FLAGS if getattr(last, name)) or "no flags"
-        return f"TCP {flags}" + (f", {len(last.payload)} bytes" if last.payload else "")
+        return f"TCP {flags}" + (f", {size_of(last)}" if last.payload else "")
     if isinstance(last, UDPDatagram):
-        return f"UDP, {len(last.payload)} bytes"
+        return f"UDP, {size_of(last)}"
     return last.name if isinstance(last, ICMPMessage) else packet.summary()
+
+
+def size_of(last: TCPSegment | UDPDatagram) -> str:
+    return f"{len(last.payload)} byte{'s' * (len(last.payload) != 1)}"
 
 
 def spanned(words: list[tuple[str, bool]]) -> str:
     """As HTML; what has changed is in brackets, bold and on a coloured ground."""
     if not words:
         return "not seen"
-    look = f"background:{MARK};color:{INK};font-weight:bold"
+    look = f"background:{MARK};color:{INK};font-weight:bold;white-space:nowrap"
     pieces = []
-    for word, changed in words:
-        gap, bare = (" ", word[1:]) if word.startswith(" ") else ("", word)
+    for word, changed in joined(words):
+        gap, bare = (" ", word[1:]) if word.startswith(" TTL") else ("", word)
         pieces.append(gap + (f'<span style="{look}">[{escape(bare)}]</span>' if changed else escape(bare)))
     return "".join(pieces)
 

@@ -44,7 +44,7 @@ COLUMN, ROW = 320, 104  # pixels from one to the next
 WIDE, HIGH = 132, 34  # a box
 LEFT, TOP = 100, 34
 PAIR = 8  # that two arrows between the same boxes lie beside the middle
-PICTURE = LEFT + 2 * COLUMN + 170
+PICTURE = LEFT + 2 * COLUMN + 176
 STEPS = 100  # that are shown
 Step = tuple[State, State]
 
@@ -124,6 +124,8 @@ class StatePath(View):
     def draw_words(self, svg: SVG, step: Step, numbers: list[int]) -> None:
         x, y, anchor = words_at(step)
         lines = ARROWS.get(step, "").replace(" (after", "|(after").replace(", send", ",|send").split("|")
+        if anchor == "start" and len(lines) == 1:  # beside a steep arrow, where others' words are near
+            lines = lines[0].replace(" of ", "|of ").split("|")
         if anchor == "middle" and step in ARROWS:  # on the line
             wide = max(text_width(line, 11) for line in lines)
             svg.box(x - wide / 2, y - 7 * len(lines) - 1, wide, 14 * len(lines) + 2, colour=PAPER)
@@ -167,9 +169,9 @@ def trimmed(step: Step) -> tuple[float, float, float, float]:
     """The ends of an arrow at the edges of its boxes; a little to its right, where one comes back the other way."""
     (x1, y1), (x2, y2) = line_of(step)
     length = hypot(x2 - x1, y2 - y1) or 1.0
-    side = PAIR if paired(step) else 0
-    shift = -side * (y2 - y1) / length, side * (x2 - x1) / length
     bend = bend_of(step)
+    side = PAIR if paired(step) and bend is None else 0
+    shift = -side * (y2 - y1) / length, side * (x2 - x1) / length
     return *edge_of((x1, y1), bend or (x2, y2), shift), *edge_of((x2, y2), bend or (x1, y1), shift)
 
 
@@ -191,8 +193,11 @@ def edge_of(box: tuple[float, float], to: tuple[float, float], shift: tuple[floa
 
 
 def bend_of(step: Step) -> tuple[float, float] | None:
-    """The point that a line bends towards, where a straight one would run through another box."""
+    """The point that a line bends towards, where a straight one would run through a box or the words of others."""
     (x1, y1), (x2, y2) = line_of(step)
+    if paired(step) and abs(y2 - y1) > 2 * ROW:  # around the corner, one inside the other
+        down = y2 > y1
+        return max(x1, x2) + (-45 if down else 45), min(y1, y2) + (12 if down else -8)
     for state, at in PLACES.items():
         x, y = pixel(at)
         far = abs((x2 - x1) * (y1 - y) - (x1 - x) * (y2 - y1)) / (hypot(x2 - x1, y2 - y1) or 1.0)
@@ -207,9 +212,12 @@ def words_at(step: Step) -> tuple[float, float, str]:
     """The middle of the words of an arrow: beside a steep one, on a level one, on the outer side of one of two."""
     x1, y1, x2, y2 = trimmed(step)
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    if bend := bend_of(step):
+        x, y = (x + bend[0]) / 2, (y + bend[1]) / 2
+        return (x - 8, y + 14, "end") if y2 > y1 else (x + 10, y - 6, "start")
     if abs(x2 - x1) < 20:
         right = not paired(step) or y2 < y1
-        return x + (8 if right else -8), y, "start" if right else "end"
+        return x + (13 if right else -13), y, "start" if right else "end"
     if paired(step):
         length = hypot(x2 - x1, y2 - y1)
         x, y = x + 0.05 * (x2 - x1), y + 0.05 * (y2 - y1)
@@ -218,11 +226,11 @@ def words_at(step: Step) -> tuple[float, float, str]:
 
 
 def badge_at(step: Step) -> tuple[float, float]:
-    """The number of a step stands near the head of its arrow."""
+    """The number of a step stands near the head of its arrow; on a level one near its tail."""
     x1, y1, x2, y2 = trimmed(step)
     if bend := bend_of(step):
         return 0.09 * x1 + 0.42 * bend[0] + 0.49 * x2, 0.09 * y1 + 0.42 * bend[1] + 0.49 * y2
-    part = 0.78 if hypot(x2 - x1, y2 - y1) > 120 else 0.4
+    part = 0.13 if y1 == y2 else 0.84 if hypot(x2 - x1, y2 - y1) > 120 else 0.4
     return x1 + part * (x2 - x1), y1 + part * (y2 - y1)
 
 

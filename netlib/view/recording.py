@@ -90,6 +90,7 @@ class Recording:
             told.get(event.kind, []).append((event.at, event.because))
         timeouts = [found for found in told["timer"] if "retransmission timeout" in found[1]]
         track = Track(between(self.connection), self.moments, told["resent"], timeouts, told["loss"])
+        track.began = self.told[0].at if self.told else None
         if self.bottleneck is None:
             track.known = "No bottleneck was recorded: record(socket, bottleneck=link) draws its queue too."
         elif self.bottleneck.rate is None:

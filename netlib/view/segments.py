@@ -36,7 +36,8 @@ def segments(capture: Any, port: int | None = None, *, hosts: Mapping[str, str] 
              title: str = "", scale: Any = "true") -> SegmentDiagram:  # fmt: skip
     """The sequence diagram of a connection in `capture`, which may be of any kind that `conversation` takes.
 
-    `hosts` names addresses; `notes` has the recording of a connection (or its events) for the names of columns.
+    `hosts` names addresses; `notes` has the recording of a connection (or its events) for the names of columns, of
+    which is shown what happened until the last segment arrived.
     """
     talk = conversation(capture, port)
     if not talk.segments:
@@ -49,9 +50,10 @@ def segments(capture: Any, port: int | None = None, *, hosts: Mapping[str, str] 
     for segment, source, destination, received in sent(talk, shown, names):
         diagram.message(source, destination, segment.label, sent=segment.time, received=received,
                         words=segment.words, heavy=bool(segment.remark))  # fmt: skip
+    last = max((m.received or m.sent for m in diagram.messages), default=start)
     for name, told in (notes or {}).items():
         for time, words in remarks(told):
-            if start + since <= time <= start + until:
+            if start + since <= time <= min(start + until, last):  # a TIME-WAIT would leave no room for the rest
                 diagram.note(name, time, words)
     return diagram
 

@@ -1,7 +1,7 @@
 """The bytes of one direction of a connection as a strip: acknowledged, in flight, allowed by the windows, and not yet.
 
     byte_strip(socket)                            as it is now
-    byte_strip(recording, at=[0.1, 0.2])          at these times (seconds), one strip below the other
+    byte_strip(recording, at=[0.1, 0.2])          at these times (seconds from its beginning), one below the other
     byte_strip(recording)                         at eight moments, evenly chosen
     byte_strip("page.pcap", port=8080)            from a capture of any kind
 
@@ -32,10 +32,11 @@ class ByteStrip(View):
     def __init__(self, track: Track, moments: Sequence[Moment], title: str) -> None:
         self.track, self.title = track, title or f"Bytes from {track.name}"
         self.moments, self.left_out = list(moments)[:MOST], max(0, len(moments) - MOST)
-        self.start = track.moments[0].time if len(track.moments) > 1 else 0.0
-        ends = [max([m.nxt, *(end for end in (m.limit, m.end if m.end and m.end < m.nxt + 50_000 else None) if end)])
-                for m in self.moments]  # fmt: skip
-        first, last = min(m.una for m in self.moments), max(ends)
+        self.start = track.start if len(track.moments) > 1 else 0.0
+        first, last = min(m.una for m in self.moments), max(m.nxt for m in self.moments)
+        # of what may be sent, as much as is shown of what was: a window may be a thousand times the flight
+        most = last + max(last - first, 3000)
+        last = max([last, *(min(m.limit, most) for m in self.moments if m.limit is not None)])
         margin = max(1, (last - first) // 12)
         self.low, self.high = max(0, first - margin), last + margin
 
@@ -166,7 +167,7 @@ def spans(ranges: Iterable[tuple[int, int]]) -> str:
 
 def byte_strip(what: Any, at: float | Iterable[float] | None = None, *, port: int | None = None,
                sender: int | None = None, title: str = "") -> ByteStrip:  # fmt: skip
-    """The strips of a recording, a socket or a capture at the times `at` (seconds, on the clock of the run).
+    """The strips of a recording, a socket or a capture at the times `at`, in seconds from its beginning.
 
     Of a capture, `port` picks the connection, and `sender` the direction: 0 for what the end has sent that opened the
     connection, 1 for the other's; unless given, that with more bytes.
@@ -179,4 +180,4 @@ def byte_strip(what: Any, at: float | Iterable[float] | None = None, *, port: in
     if at is None:
         return ByteStrip(track, thinned(track.moments, EVENLY), title)
     times = [at] if isinstance(at, int | float) else list(at)
-    return ByteStrip(track, [track.at(time) for time in times], title)
+    return ByteStrip(track, [track.at(track.start + time) for time in times], title)

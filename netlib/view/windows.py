@@ -2,7 +2,7 @@
 
     recording = record(socket, bottleneck=far)       before the run: netlib/view/recording.py
     windows(recording)
-    windows(recording, since=1.0, until=2.5)         a part of it: seconds on the clock of the run
+    windows(recording, since=1.0, until=2.5)         a part of it: seconds from its beginning
     windows("page.pcap", port=8080)                  from a capture only the flight and the peer's window are known
 
 Two panels share one axis of time.  The windows: cwnd a thick line, ssthresh dashed, the flight a filled step, the
@@ -32,9 +32,8 @@ class Windows(View):
         if not track.moments:
             raise ValueError(f"{track.name}: nothing was sent")
         self.track, self.title = track, title or f"Windows of {track.name}"
-        self.since = track.moments[0].time if since is None else since
-        self.until = until if until is not None else last_change(track)
-        self.until = max(self.until, self.since + 1e-6)
+        self.since = track.start + (since or 0.0)
+        self.until = max(last_change(track) if until is None else track.start + until, self.since + 1e-6)
         self.moments = [m for m in track.moments if self.since <= m.time <= self.until] or [track.at(self.since)]
         highest = max(max(m.flight, m.cwnd or 0) for m in self.moments)
         self.most = 1.12 * max(highest, 1)
@@ -50,10 +49,13 @@ class Windows(View):
         some = {m.time: m for m in thinned(self.moments, ROWS - len(remarkable))}
         some |= {time: self.track.at(time) for time in remarkable}
         return [
-            (f"{1000 * time:.3f} ms", number(m.cwnd), number(m.ssthresh), str(m.flight),
+            (self.clock(time), number(m.cwnd), number(m.ssthresh), str(m.flight),
              number(None if m.edge is None else m.edge - m.una), remarkable.get(time, ""))
             for time, m in sorted(some.items())
         ]  # fmt: skip
+
+    def clock(self, time: float) -> str:
+        return f"{1000 * (time - self.track.start):.3f} ms"
 
     def summary(self) -> str:
         """One sentence."""
@@ -72,7 +74,7 @@ class Windows(View):
             if m.cwnd is not None:
                 at = min(48, round(m.cwnd / unit))
                 bar = f"{bar:<{at}}"[:at] + "|" + bar[at + 1 :]
-            lines.append((f"{1000 * m.time:.3f} ms", bar))
+            lines.append((self.clock(m.time), bar))
         known = any(m.cwnd is not None for m in self.moments)
         key = "# in flight" + "   | cwnd" * known
         table = text_table(self.rows(), self.COLUMNS)
@@ -95,11 +97,13 @@ class Windows(View):
         self.draw_ticks(svg, TOP + HIGH)
         if queued:
             self.draw_queue(svg, TOP + HIGH + TICKS)
-        for at in steps(1000 * self.since, 1000 * self.until, 8):
-            x = self.x(at / 1000)
+        unit, per = ("ms", 1000) if self.until - self.since < 5 else ("s", 1)
+        start = self.track.start
+        for at in steps(per * (self.since - start), per * (self.until - start), 8):
+            x = self.x(start + at / per)
             svg.line(x, bottom, x, bottom + 4)
             svg.text(x, bottom + 16, f"{at:g}", size=11, anchor="middle")
-        svg.text(LEFT + WIDE + 8, bottom + 16, "ms", size=11)
+        svg.text(LEFT + WIDE + 24, bottom + 16, unit, size=11)
         for n, line in enumerate(self.remarks()):
             svg.text(8, bottom + 36 + 16 * n, line, size=11)
         return str(svg)
@@ -243,7 +247,8 @@ def windows(what: Any, *, port: int | None = None, sender: int | None = None, si
             until: float | None = None, title: str = "") -> Windows:  # fmt: skip
     """Draw the windows of a recording, or what a capture of any kind shows of them.
 
-    `port` and `sender` pick a connection and a direction of a capture, as in `byte_strip`.
+    `since` and `until` are in seconds from the beginning of the connection; `port` and `sender` pick a connection and a
+    direction of a capture, as in `byte_strip`.
     """
     if port is not None:
         from netlib.view.conversation import conversation

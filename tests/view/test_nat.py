@@ -27,10 +27,9 @@ def test_every_packet_has_its_other_side_and_its_row() -> None:
     inside, outside, history, _ = nat_run()
     sides = nat_sides(inside, outside, history)
     assert sides.passings and all(p.inside and p.outside for p in sides.passings)
-    assert str(sides).splitlines()[3].split("  ")[2:] != []
     syns = [line for line in str(sides).splitlines() if line.endswith("TCP SYN")]
     assert "[10.0.0.2]:5000 > 203.0.113.9:80 [TTL 64]" in syns[0] and "[203.0.113.1]:5000" in syns[0]
-    assert "[10.0.0.3][:5000]" in syns[1], "the second one gets another port"
+    assert "[10.0.0.3:5000]" in syns[1], "the second one gets another port"
     assert "→ row 1 SYN_SENT →" in syns[0] and "→ row 2 SYN_SENT →" in syns[1]
     back = [line for line in str(sides).splitlines() if line.endswith("TCP SYN ACK")]
     assert "← row 1 SYN_RECV ←" in back[0] and "> [10.0.0.2]:5000" in back[0]
@@ -42,7 +41,7 @@ def test_every_packet_has_its_other_side_and_its_row() -> None:
 def test_what_changed_is_highlighted_and_not_by_colour_alone() -> None:
     inside, outside, history, _ = nat_run()
     html = nat_sides(inside, outside, history)._repr_html_()
-    assert 'font-weight:bold">[10.0.0.2]</span>:5000' in html
+    assert ';font-weight:bold;white-space:nowrap">[10.0.0.2]</span>:5000' in html
     assert "IP checksum" in html and "TCP checksum" in html
 
 
