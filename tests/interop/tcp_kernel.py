@@ -3,7 +3,10 @@
 import json
 import subprocess
 import sys
+import time
 from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256, shake_128
 from random import Random
 from typing import Any
@@ -11,6 +14,8 @@ from typing import Any
 from netlib.host import STREAM, Host
 from netlib.worlds.live import Live, Tun
 from netlib.worlds.task import readable, writable
+
+from .namespaces import ip, namespace
 
 OURS, THEIRS = "10.9.0.2", "10.9.0.1"
 PORT = 5001
@@ -113,6 +118,14 @@ def digest(data: bytes) -> list[Any]:
     return [len(data), sha256(data).hexdigest()]
 
 
+def eventually(condition: Callable[[], Any], patience: float = 20.0) -> Any:
+    """The first value that is true; what it was at last, if none comes."""
+    end = time.monotonic() + patience
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return value
+
+
 # ---- netlib's end ------------------------------------------------------------------------------------------------
 
 
@@ -155,13 +168,6 @@ async def connected(host: Host, port: int = PORT, **options: Any) -> Any:
     made.connect(THEIRS, port)
     assert await writable(made, 20)
     return made
-
-
-def both_ways(live: Live, made: Any, up: bytes) -> bytes:
-    """Send `up` on a connection of ours and take what comes, both at once; what has come."""
-    live.spawn(send_all(made, up))
-    got: bytes = live.run(receive_all(made))
-    return got
 
 
 # ---- the link ----------------------------------------------------------------------------------------------------
@@ -215,3 +221,16 @@ class Impaired(Tun):
     def write(self, frame: bytes) -> None:
         for packet in self.passed("out", frame):
             super().write(packet)
+
+
+@contextmanager
+def neighbours(device: type[Tun] = Tun, *words: Any) -> Iterator[tuple[Live, Any]]:
+    """A host of ours, and the kernel at the other end of a device."""
+    with namespace():
+        ip("link set lo up")
+        host = Host("h", Random(1))
+        host.attach(f"{OURS}/24")
+        made = device("netlib0", f"{THEIRS}/24", *words)
+        with Live(host, made) as live:
+            yield live, made
+            assert live.errors == []
