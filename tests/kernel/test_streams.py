@@ -195,10 +195,10 @@ def test_a_connect_that_nobody_answers_and_one_that_is_refused() -> None:
     assert error == "ECONNREFUSED" and took < 0.05
     # a next hop that does not answer ARP is a soft error, which "MUST NOT abort the connection" (MUST-56)
     error, took = sim.run(attempt(client, "10.0.0.77"))
-    assert error == "ETIMEDOUT" and 122 < took < 124
+    assert error == "ETIMEDOUT" and 182 < took < 184
 
 
-def test_no_answer_is_given_up_after_six_repetitions() -> None:
+def test_no_answer_is_given_up_after_seven_repetitions() -> None:
     wire = Wire()
     client = wire.host.socket(STREAM)
     client.connect("10.0.0.2", 80)
@@ -206,7 +206,7 @@ def test_no_answer_is_given_up_after_six_repetitions() -> None:
     times = []
     while not client.writable:
         times += [int(wire.now + 0.5) - 1 for _ in wire.wait(1.0)]
-    assert times == [1, 2, 6, 14, 30, 62]  # 1 + 2 + 4 + ... s after the first, which was at 1 s
+    assert times == [1, 2, 6, 14, 30, 62, 122]  # 1 + 2 + 4 + ... s after the first, which was at 1 s
     assert client.error == "ETIMEDOUT" and client.readable and wire.host.tcp.table == {}
 
 

@@ -303,7 +303,8 @@ class Connection(Reception):
             self.acknowledged(ack, segment, options, now)
         elif ack == snd.una:
             self.on_no_progress(segment, options, now)
-        self.take_window(segment, seq, ack)  # SND.WL1, SND.WL2
+        if snd.una <= ack:  # "If SND.UNA =< SEG.ACK =< SND.NXT, the send window should be updated"
+            self.take_window(segment, seq, ack)  # SND.WL1, SND.WL2
         if self.fin_acknowledged:
             if self.state is FIN_WAIT_1:
                 self.enter(FIN_WAIT_2, "receive ACK of FIN", now)

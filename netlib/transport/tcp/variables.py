@@ -103,7 +103,7 @@ class Settings:
     mtu_probing: bool = False  # smaller segments after timeouts in a row, and larger ones to try (RFC 4821)
     msl: float = 30.0  # TIME-WAIT lasts twice as long: Linux's 60 s (RFC 9293 says 2 minutes for one)
     fin_timeout: float = 60.0  # in FIN-WAIT-2, when nobody reads any more: Linux's tcp_fin_timeout
-    syn_retries: int = 6  # R2 of a SYN: 2 minutes, as Linux; "at least 3 minutes" (MUST-23) takes 7
+    syn_retries: int = 7  # R2 of a SYN: "at least 3 minutes" (MUST-23); Linux's tcp_syn_retries, 6, makes 2 of it
     retries: int = 15  # R2 of anything else: "at least 100 seconds" (SHLD-11)
     keepalive: bool = False  # "MUST default to off" (MUST-25)
     keepalive_idle: float = 7200.0  # "MUST default to no less than two hours" (MUST-28)

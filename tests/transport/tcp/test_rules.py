@@ -53,6 +53,34 @@ def test_a_closed_window_is_probed_less_and_less_often_until_it_opens() -> None:
     assert got == bytes(20_000)
 
 
+def test_while_the_window_is_closed_urg_ack_and_rst_count_and_text_does_not() -> None:
+    link = connected(b_receive_buffer=1000)
+    link.a.send(bytes(5000), link.now)
+    link.run(until=5.0)
+    b = link.b
+    b.send(b"unacknowledged", 5.0)
+    assert b.rcv.wnd == 0 and b.flight == 14
+    ack = b.snd.max % 2**32
+    reply = answer(link, to_b(link, payload=b"!", fin=True, urg=True, urgent_pointer=5, acknowledgment=ack), 5.0)
+    assert [(each.ack, each.window) for each in reply] == [(True, 0)]
+    assert b.flight == 0 and b.rcv.up == b.rcv.nxt + 5
+    assert b.state is S.ESTABLISHED and len(b.received) == 1000
+    answer(link, to_b(link, payload=b"!", rst=True), 5.0)
+    assert (b.state, b.error) == (S.CLOSED, "ECONNRESET")
+
+
+def test_an_old_acknowledgment_says_nothing_of_the_window() -> None:
+    link = connected()
+    transfer(link, bytes(5000), close=False)
+    link.b.send(bytes(100), link.now)
+    link.run()
+    b, before = link.b, link.b.snd.wnd
+    answer(link, to_b(link, payload=b"new", acknowledgment=(b.snd.una - 50) % 2**32, window=7), link.now)
+    assert b.snd.wnd == before
+    answer(link, to_b(link, payload=b"new", window=7), link.now)
+    assert b.snd.wnd == 7 << b.snd.shift
+
+
 def test_a_window_may_stay_closed_for_ever_while_the_peer_answers() -> None:
     link = connected(b_receive_buffer=1000, a_retries=3)
     link.a.send(bytes(5000), link.now)
