@@ -224,7 +224,9 @@ class Capture:
 
     def stop(self) -> list[tuple[float, str, bool, bytes]]:
         """(when, interface, whether it leaves there, packet)"""
-        time.sleep(0.5)
+        size = -1
+        while size != (size := self.file.stat().st_size) or size <= 24:  # tcpdump reads what crosses a little later
+            time.sleep(0.5)
         self.program.send_signal(signal.SIGINT)
         self.program.communicate(timeout=10)
         names = dict(socket.if_nameindex())

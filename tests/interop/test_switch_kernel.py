@@ -5,6 +5,7 @@ import re
 import select
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from random import Random
 
@@ -39,6 +40,8 @@ class Bridge:
                     file.write("1")
             ip(f"link set p{port} master br0", f"link set p{port} up", f"link set q{port} up")
         self.ends = [packet_socket(f"q{port}") for port in range(PORTS)]
+        while any("state forwarding" not in line for line in run("bridge link").stdout.splitlines()):
+            time.sleep(0.01)  # the kernel takes a port in when it has seen its carrier, a moment later
 
     def out(self, port: int, frame: bytes, expected: list[int]) -> list[int]:
         """The ports by which the kernel sends this frame on."""

@@ -9,6 +9,7 @@ that ends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -67,7 +68,8 @@ class ForkServer:
 def _end(process: subprocess.Popen[bytes], channel: object, owner: int) -> None:
     if os.getpid() == owner:
         channel.close()  # type: ignore[attr-defined]
-        process.wait(_END_TIMEOUT)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a fork has the channel, too: it ends when we have ended
+            process.wait(_END_TIMEOUT)
 
 
 @lru_cache(maxsize=1)
