@@ -2,9 +2,10 @@
 
     python examples/connection.py
 
-It opens and closes in order, sends again what is lost, and fits whatever window there is.  The other parts do the
-thinking: it asks them, so that each of them may be yours as well.  What it leaves out is most of RFC 9293: options but
-MSS, the challenges of RFC 5961, urgent data, delayed acknowledgments, two ends that open at once, keep-alive.
+It opens and closes in order, sends again what is lost, and keeps to whatever window there is.  The other parts do the
+thinking: it asks them, so that each of them may be yours as well.  What it leaves out: options but MSS and SACK, which
+it takes the peer to have; TIME-WAIT, RFC 5961's challenges, urgent data, delayed acknowledgments, keep-alive, two ends
+that open at once.
 """
 
 from page import page_through
@@ -23,28 +24,27 @@ from netlib.transport.tcp.states import (
     LISTEN,
     SYN_RECEIVED,
     SYN_SENT,
-    TIME_WAIT,
 )
 from netlib.transport.tcp.variables import Settings
 from netlib.wire.tcp import TCPSegment
 
 ROOM = 65535  # bytes that we take in at a time: no window scale
-ON_ACK = {SYN_RECEIVED: ESTABLISHED, FIN_WAIT_1: FIN_WAIT_2, CLOSING: TIME_WAIT, LAST_ACK: CLOSED}  # of SYN, FIN
-ON_FIN = {ESTABLISHED: CLOSE_WAIT, FIN_WAIT_1: CLOSING, FIN_WAIT_2: TIME_WAIT}
+ON_ACK = {SYN_RECEIVED: ESTABLISHED, FIN_WAIT_1: FIN_WAIT_2, CLOSING: CLOSED, LAST_ACK: CLOSED}  # of SYN, FIN
+ON_FIN = {ESTABLISHED: CLOSE_WAIT, FIN_WAIT_1: CLOSING, FIN_WAIT_2: CLOSED}
 
 
 class MyConnection:
     """What netlib asks of a connection: `ConnectionPart` in netlib/transport/tcp/own_connection.py."""
 
     def __init__(self, iss: int, mss: int, parts: TCPParts, settings: Settings) -> None:
-        self.state, self.error, self.mss, self.parts, self.settings = CLOSED, None, mss, parts, settings
+        self.state, self.error, self.mss, self.parts = CLOSED, None, mss, parts
         self.outbox, self.sending, self.received = list[TCPSegment](), bytearray(), bytearray()
         self.iss = self.una = self.nxt = self.max = iss  # first sent, not acknowledged, to be sent next, never sent yet
         # where `sending` begins, and our FIN is; the peer's window, the next byte from it
         self.first, self.fin, self.wnd, self.rcv = iss + 1, -1, 0, 0
         self.due = self.timed = None  # when tick is needed; a byte whose round trip is measured, and when it was sent
         self.unwrap, self.rtt, self.output = parts.make("unwrap"), parts.make("rtt"), parts.make("output", settings)
-        self.congestion, self.recovery = parts.make("congestion", mss), parts.make("recovery", False, mss, iss + 1)
+        self.congestion, self.recovery = parts.make("congestion", mss), parts.make("recovery", True, mss, iss + 1)
 
     # ---- the user
 
@@ -94,8 +94,7 @@ class MyConnection:
 
     def acknowledged(self, ack: int, segment: TCPSegment, now: float) -> None:
         """Ask the parts what this means for the round-trip time, for the window, and for what is lost."""
-        flight, news = self.nxt - self.una, segment.payload or segment.fin or segment.window != self.wnd
-        self.wnd = segment.window
+        flight, self.wnd = self.nxt - self.una, segment.window
         if ack > self.una:
             del self.sending[: max(0, ack - self.first)]
             self.una, self.first, self.nxt, self.due = ack, ack, max(self.nxt, ack), None
@@ -104,9 +103,8 @@ class MyConnection:
                 self.timed = None
             if self.state is SYN_RECEIVED or ack > self.fin >= 0:
                 self.state = ON_ACK[self.state]
-        elif news or not flight or ack < self.una:
-            return
-        verdict = self.recovery.on_ack(ack, [], flight, now)
+        blocks = [(self.unwrap(start, ack), self.unwrap(end, ack)) for start, end in Options.of(segment).sack]
+        verdict = self.recovery.on_ack(ack, blocks, flight, now)
         verdict.tell(self.congestion, flight, now, self.rtt.smoothed)
         if verdict.resend:
             self.put(*verdict.resend, now)
@@ -118,15 +116,17 @@ class MyConnection:
         while self.state not in (SYN_RECEIVED, CLOSED):
             queued, window = self.first + len(self.sending) - self.nxt, self.una + self.wnd - self.nxt
             free, flight = self.congestion.cwnd - self.recovery.pipe(), self.nxt - self.una
-            length, _ = self.output.decide(Chance(queued, window, free, flight, self.mss, ROOM, last=self.fin >= 0))
-            if min(length, queued, window) <= 0:
+            lost = self.recovery.next_segment(queued > 0) if self.recovery.recovering and free >= self.mss else None
+            if lost is None:
+                length, _ = self.output.decide(Chance(queued, window, free, flight, self.mss, ROOM, last=self.fin >= 0))
+                lost = self.nxt, self.nxt + min(length, queued, window)
+            if lost[0] >= lost[1]:
                 break
-            self.put(self.nxt, self.nxt + min(length, queued, window), now)
+            self.put(*lost, now)
         if self.nxt == self.fin:
             self.put(self.fin, self.fin + 1, now)
-        time_wait = 2 * self.settings.msl if self.state is TIME_WAIT else 0.0
-        waits = time_wait or self.nxt > self.una or (self.sending and self.state is not CLOSED)
-        self.due = (self.due or now + (time_wait or self.rtt.rto)) if waits else None
+        waits = self.state is not CLOSED and (self.nxt > self.una or self.sending)
+        self.due = (self.due or now + self.rtt.rto) if waits else None
 
     def put(self, start: int, end: int, now: float) -> None:
         """Send from `start` up to `end`, a segment at most; our SYN and FIN are the bytes before and after the data."""
@@ -137,9 +137,11 @@ class MyConnection:
             self.due = self.due or now + self.rtt.rto
             self.recovery.on_sent(start, end, now)
         self.nxt, self.max = max(self.nxt, end), max(self.max, end)
+        sack = [(a % 2**32, b % 2**32) for a, b in (self.reassembler.blocks() if start == end else [])]
+        options = Options(mss=self.mss, sack_permitted=True) if syn else Options(sack=sack)
         self.outbox.append(TCPSegment(
             sequence=start % 2**32, acknowledgment=self.rcv % 2**32, ack=ack, syn=syn, fin=fin,
-            window=max(0, ROOM - len(self.received)), options=Options(mss=self.mss).build() if syn else b"",
+            window=max(0, ROOM - len(self.received)), options=options.build(),
             payload=b"" if syn else bytes(self.sending[at : at + end - start])))  # fmt: skip
 
     # ---- time
@@ -150,9 +152,7 @@ class MyConnection:
     def tick(self, now: float) -> None:
         self.due = self.timed = None
         self.rtt.back_off()
-        if self.state is TIME_WAIT:
-            self.state = CLOSED
-        elif self.una == self.iss or not self.wnd:  # our SYN once more, or a question: is the window still closed?
+        if self.una == self.iss or not self.wnd:  # our SYN once more, or a question: is the window still closed?
             self.put(self.una, self.una + 1, now)
         else:
             self.congestion.on_timeout(self.nxt - self.una, now)

@@ -1,0 +1,169 @@
+"""A page goes to curl on a live kernel, through 2 % loss, with every part of TCP and the NAT somebody's own.
+
+    curl 10.9.0.1 -- TUN -- 10.9.0.2 router 203.0.113.1 -- wire, 2 % lost each way -- 203.0.113.9 server
+
+Two netlib hosts, each live in a thread of its own: the router has the NAT of examples/nat.py, the server the other
+parts of examples/.  The wire between them is a pair of sockets.  The server knows no way to 10.9.0.0/24: what it sends
+back to curl goes to the address that the NAT gave it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from runpy import run_path
+from typing import Any
+
+import pytest
+
+from netlib.host import STREAM, Host, Parts
+from netlib.transport.tcp.parts import TCPParts
+from netlib.worlds.live import Live, Tun
+from netlib.worlds.task import readable, writable
+
+from .namespaces import ip, missing, namespace, run
+
+reason = missing()
+pytestmark = pytest.mark.skipif(reason is not None, reason=reason or "")
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PAGE = Random(1).randbytes(1_000_000)
+SERVER = "203.0.113.9"
+
+
+class Wire:
+    """One end of a cable between two live hosts, that loses some of what is put in."""
+
+    def __init__(self, end: socket.socket, loss: float, seed: int) -> None:
+        end.setblocking(False)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 21)
+        self.end, self.loss, self.random = end, loss, Random(seed)
+        self.sent = self.lost = 0
+
+    def fileno(self) -> int:
+        return self.end.fileno()
+
+    def read(self) -> bytes | None:
+        try:
+            return self.end.recv(65_536)
+        except BlockingIOError:
+            return None
+
+    def write(self, frame: bytes) -> None:
+        self.sent += 1
+        if self.random.random() < self.loss:
+            self.lost += 1
+            return
+        try:
+            self.end.send(frame)
+        except (BlockingIOError, ConnectionError):  # a queue that is full, or the other end has gone
+            self.lost += 1
+
+    def close(self) -> None:
+        self.end.close()
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Any]:
+    """`example("rtt", "MyRTT")` is what the file of examples/ calls so."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return lambda file, name: run_path(str(EXAMPLES / f"{file}.py"))[name]
+
+
+def counted(calls: Counter[str], part: str, kind: Any) -> Any:
+    """The same class or function, whose calls are counted by the part's name and the method's."""
+    if not isinstance(kind, type):
+
+        def called(*arguments: Any) -> Any:
+            calls[part] += 1
+            return kind(*arguments)
+
+        return called
+
+    def count(name: str, method: Any) -> Any:
+        def called(self: Any, *arguments: Any) -> Any:
+            calls[part] += 1
+            calls[f"{part}.{name}"] += 1
+            return method(self, *arguments)
+
+        return called
+
+    methods = {name: count(name, value) for name, value in vars(kind).items() if callable(value) and name[0] != "_"}
+    return type(kind.__name__, (kind,), methods)
+
+
+async def serve_page(host: Host) -> None:
+    server = host.socket(STREAM)
+    server.bind("0.0.0.0", 80)
+    server.listen()
+    while await readable(server):
+        made, request = server.accept(), b""
+        assert made is not None
+        while b"\r\n\r\n" not in request and await readable(made):
+            request += made.recv(4096) or b""
+        assert made.peer is not None
+        head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(PAGE)}\r\nX-Peer: {made.peer[0]}\r\n\r\n"
+        answer = head.encode() + PAGE
+        while answer:
+            await writable(made)
+            answer = answer[made.send(answer) :]
+        made.shutdown()
+        await readable(made, 30)
+        made.close()
+
+
+@contextmanager
+def network(parts: TCPParts, nat: Any, loss: float = 0.02) -> Iterator[tuple[Live, Live, list[Wire]]]:
+    """Server and router, live, and the wire between them."""
+    server = Host("server", Random(1), Parts(tcp=parts))
+    server.attach(f"{SERVER}/24")
+    router = Host("router", Random(2), Parts(nat=nat), forwarding=True)
+    inside, outside = router.attach("10.9.0.2/24"), router.attach("203.0.113.1/24")
+    router.add_nat(outside)
+    wires = [Wire(end, loss, seed) for seed, end in enumerate(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))]
+    with namespace():
+        ip("link set lo up")
+        with (
+            Live(router, {inside: Tun("netlib0", "10.9.0.1/24"), outside: wires[0]}) as first,
+            Live(server, wires[1]) as second,
+        ):
+            ip("route add 203.0.113.0/24 via 10.9.0.2")
+            yield first, second, wires
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_a_page_goes_to_curl_through_loss_with_every_part_replaced_at_once(
+    example: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    calls: Counter[str] = Counter()
+
+    def mine(part: str, file: str, name: str) -> Any:
+        return counted(calls, part, example(file, name))
+
+    parts = TCPParts(
+        unwrap=mine("unwrap", "sequence", "my_unwrap"),
+        before=mine("before", "sequence", "my_before"),
+        reassembler=mine("reassembler", "reassembler", "MyReassembler"),
+        rtt=mine("rtt", "rtt", "MyRTT"),
+        congestion=mine("congestion", "congestion", "MyWindow"),
+        recovery=mine("recovery", "recovery", "MyRecovery"),
+        output=mine("output", "output", "MyOutput"),
+        connection=mine("connection", "connection", "MyConnection"),
+    )
+    with network(parts, mine("nat", "nat", "MyNAT")) as (router, server, wires):
+        server.spawn(serve_page(server.host))
+        done = run(f"curl -sS --max-time 60 -D {tmp_path / 'head'} -o {tmp_path / 'page'} http://{SERVER}/", 90)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "page").read_bytes() == PAGE
+        assert "X-Peer: 203.0.113.1" in (tmp_path / "head").read_text()  # who curl seems to be, by the NAT
+        assert not router.errors and not server.errors, router.trouble() + server.trouble()
+    segments = len(PAGE) // 1460
+    assert sum(wire.lost for wire in wires) > segments / 100
+    for often in ("unwrap", "rtt.sample", "congestion.on_ack", "recovery.on_sent", "recovery.on_ack", "output.decide",
+                  "connection.segment_arrives", "nat.outbound", "nat.inbound"):  # fmt: skip
+        assert calls[often] > 50, (often, calls)
+    assert calls["reassembler.insert"] and calls["congestion.on_loss"] and calls["recovery.next_segment"], calls
