@@ -220,10 +220,11 @@ class Internet:
             raise SendError(f"EMSGSIZE: {len(packet.payload)} bytes of payload, a packet of 65535 has no room for them")
         if packet.source == IPv4Address.ANY:
             packet.source = self.source(packet.destination)
-        if packet.destination.is_loopback or packet.destination in self.addresses:
+        destination = packet.destination
+        if destination[0] == 127 or destination in self.addresses:
             self.receive(self.sealed(packet.build()), -1, now)
             return
-        route = self.redirects.lookup(packet.destination, now) or self.way(packet.destination)
+        route = self.redirects.lookup(destination, now) or self.way(destination)
         port = self.ports[route.interface]
         if packet.identification == 0:
             self.identification = self.identification % 0xFFFF + 1
@@ -231,19 +232,22 @@ class Internet:
         data = packet.build()
         if len(data) > port.mtu and packet.dont_fragment:
             raise SendError(f"EMSGSIZE: {len(data)} bytes, the link takes {port.mtu} and DF is set")
-        self.transmit(self.sealed(data), route, packet.destination, now)
+        self.transmit(self.sealed(data), route, destination, now)
 
     def route(self, destination: IPv4Address) -> Route | None:
         """The route that the routing table has for a destination."""
-        route: Route | None = returned("routes.lookup", self.routes.lookup(destination), Route, NoneType)
+        route = self.routes.lookup(destination)
+        if route is not None and type(route) is not Route:
+            returned("routes.lookup", route, Route)
         return route
 
     def way(self, destination: IPv4Address) -> Route:
         """The route for a packet of our own; `SendError` if there is none."""
-        if destination == IPv4Address.BROADCAST and self.ports:  # it means the link, not a gateway
+        first = destination[0]
+        if first == 255 and destination == IPv4Address.BROADCAST and self.ports:  # it means the link, not a gateway
             number, port = next(iter(self.ports.items()))
             return Route(port.addresses[0].network, None, number)
-        route = None if is_martian(destination) or destination.is_multicast else self.route(destination)
+        route = self.route(destination) if 0 < first < 224 and first != 127 else None  # to one host
         if route is None:
             raise SendError(f"ENETUNREACH: no route to {destination}")
         return route
@@ -267,13 +271,13 @@ class Internet:
             if translated is None:
                 return
             data = translated
-        mtu = self.ports[route.interface].mtu
-        pieces = [data]
-        if len(data) > mtu:
-            cut = returned("fragment", self.parts.fragment(data, mtu), list, tuple)
-            pieces = [self.sealed(returned("fragment, in its list,", piece, bytes)) for piece in cut]
-        for piece in pieces:
-            self.outbox.append(Outgoing(route.interface, route.via or destination, piece))
+        mtu, hop = self.ports[route.interface].mtu, route.via or destination
+        if len(data) <= mtu:
+            self.outbox.append(Outgoing(route.interface, hop, data))
+            return
+        cut = returned("fragment", self.parts.fragment(data, mtu), list, tuple)
+        pieces = [self.sealed(returned("fragment, in its list,", piece, bytes)) for piece in cut]
+        self.outbox += [Outgoing(route.interface, hop, piece) for piece in pieces]
 
     def sealed(self, data: bytes) -> bytes:
         """The packet with its header checksum worked out by the part for it."""

@@ -79,7 +79,7 @@ class Redirects:
 
     def lookup(self, destination: IPv4Address, now: float) -> Route | None:
         """The better route for a destination, if there is one at the time `now` (seconds)."""
-        known = self.table.get(destination)
+        known = self.table.get(destination) if self.table else None
         if known is None:
             return None
         if now < known.expires:

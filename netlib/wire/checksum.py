@@ -38,9 +38,10 @@ def internet_checksum(data: bytes, pseudo_header: bytes = b"") -> int:
         data = data + b"\0"  # not +=, which would lengthen a caller's bytearray
     if len(data) < 128:
         number = int.from_bytes(data, "big")
-    else:  # words may be added in any order: half the number is half the division
-        half = len(data) // 4 * 2
+    else:  # words may be added in any order: a quarter of the number is a quarter of the division
+        half, quarter = len(data) // 4 * 2, len(data) // 8 * 16  # in bytes, and in bits
         number = int.from_bytes(data[:half], "big") + int.from_bytes(data[half:], "big")
+        number = (number >> quarter) + (number & (1 << quarter) - 1)
     total = number % 0xFFFF
     if pseudo_header:
         total += int.from_bytes(pseudo_header, "big")

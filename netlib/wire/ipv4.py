@@ -5,8 +5,8 @@ length of the whole packet.  The checksum covers the header only, and changes at
 the TTL does.
 """
 
+from struct import Struct
 from struct import error as struct_error
-from struct import pack
 from typing import Self
 
 from netlib.wire.address import IPv4Address
@@ -17,6 +17,7 @@ from netlib.wire.options import padded, parse_options
 
 ICMP, TCP, UDP = 1, 6, 17
 PROTOCOL_NAMES = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP"}
+PSEUDO_HEADER = Struct(">4s4sHH")  # source, destination, zero and protocol, length
 ECN_NAMES = {0: "not ECN-capable", 1: "ECT(1)", 2: "ECT(0)", 3: "congestion experienced"}
 
 
@@ -89,7 +90,7 @@ class IPv4Packet(Header):
     def pseudo_header(self, length: int) -> bytes:
         """What UDP and TCP of this packet put before their checksum; `length` in bytes is theirs."""
         try:
-            return pack(">4s4sHH", self.source, self.destination, self.protocol, length)
+            return PSEUDO_HEADER.pack(self.source, self.destination, self.protocol, length)
         except struct_error:
             if length > 0xFFFF:
                 raise FieldOverflow(f"IPv4Packet.total_length (offset 2): {length} bytes of payload alone") from None

@@ -189,13 +189,16 @@ class Block:
         """Send one segment from `seq` on; it acknowledges what has arrived, if there is something to acknowledge."""
         snd, rcv = self.snd, self.rcv
         ack = self.reassembler is not None
+        ece = cwr = False
         if syn:
             options = self.syn_options(ack, now)
-            ece, cwr = (False, False) if again and not ack else self.ecn.setup(ack)
+            if ack or not again:
+                ece, cwr = self.ecn.setup(ack)
         else:
             options = self.ordinary_options(len(text), now)
-            ece, cwr = self.ecn.flags(bool(text) and not again)
-        if not self.outbox:
+            if self.ecn.on:
+                ece, cwr = self.ecn.flags(bool(text) and not again)
+        if self.unmarked and not self.outbox:
             self.unmarked.clear()
         if again:
             self.unmarked.add(seq % SEQUENCE_SPACE)
@@ -228,14 +231,16 @@ class Block:
 
     def window_field(self, syn: bool) -> int:
         """The window to announce: room in the buffer, by the receiver's silly window avoidance."""
-        rcv = self.rcv
-        rcv.edge = offered_edge(rcv.nxt, rcv.edge, self.free(), self.settings.receive_buffer, rcv.mss)
+        rcv, nxt = self.rcv, self.rcv.nxt
+        rcv.edge = offered_edge(nxt, rcv.edge, self.free(), self.settings.receive_buffer, rcv.mss)
         # "The window field in a segment where the SYN bit is set MUST NOT be scaled" (RFC 7323 section 2.2).  The
         # shift rounds up, so that no offer is taken back; "the receiver MUST honor, as in-window, any segment that
         # would have been in window for any <ACK> sent" (section 2.4), hence `said`.
         shift = 0 if syn else rcv.shift
-        field = min(0xFFFF, (max(0, rcv.edge - rcv.nxt) + (1 << shift) - 1) >> shift)
-        rcv.said = max(rcv.said, rcv.nxt + (field << shift))
+        field = min(0xFFFF, (max(0, rcv.edge - nxt) + (1 << shift) - 1) >> shift)
+        said = nxt + (field << shift)
+        if said > rcv.said:
+            rcv.said = said
         return field
 
     def syn_options(self, answer: bool, now: float) -> bytes:

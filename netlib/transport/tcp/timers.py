@@ -5,39 +5,32 @@ when it runs out begins in connection.py (`tick`); how long each runs, if it can
 """
 
 
-class Timers:
-    """The timers of one connection, a handful; all times in seconds."""
+class Timers(dict[str, float]):
+    """The timers of one connection, a handful: name -> when it runs out; all times in seconds."""
 
-    __slots__ = ("due",)
-
-    def __init__(self) -> None:
-        self.due: dict[str, float] = {}  # name -> when it runs out
+    __slots__ = ()
 
     def start(self, name: str, when: float) -> None:
         """Let `name` run out at `when`, and not at the time it was set to before."""
-        self.due[name] = when
+        self[name] = when
 
     def stop(self, name: str) -> None:
         """Let `name` never run out; it need not be running."""
-        self.due.pop(name, None)
+        self.pop(name, None)
 
     def stop_all(self) -> None:
-        self.due.clear()
-
-    def __contains__(self, name: str) -> bool:
-        """Whether `name` is running."""
-        return name in self.due
+        self.clear()
 
     def deadline(self) -> float | None:
         """When the first of them runs out, or None if none is running."""
-        return min(self.due.values()) if self.due else None
+        return min(self.values()) if self else None
 
     def expired(self, now: float) -> list[str]:
         """Stop those that have run out by `now`; their names, the one that ran out first before the others."""
-        names = sorted((name for name, when in self.due.items() if when <= now), key=self.due.__getitem__)
+        names = sorted((name for name, when in self.items() if when <= now), key=self.__getitem__)
         for name in names:
-            del self.due[name]
+            del self[name]
         return names
 
     def __repr__(self) -> str:
-        return f"Timers({self.due})"
+        return f"Timers({dict(self)})"

@@ -60,27 +60,24 @@ class Transmission(Block):
             return
         if not self.sending and not self.closing and "persist" not in self.timers:
             return  # as with nearly every segment for who only receives
-        if self.flight == 0 and self.end > snd.nxt and now - self.sent_at > self.rtt.rto and snd.nxt == snd.max:
+        end = self.end
+        if snd.nxt == snd.una and end > snd.nxt == snd.max and now - self.sent_at > self.rtt.rto:
             # "A TCP SHOULD set cwnd to no more than RW before beginning transmission if the TCP has not sent data in
             # an interval exceeding the retransmission timeout" (RFC 5681 section 4.1)
             self.congestion.on_idle(now)
-        chance = Chance(last=self.closing)
         because = ""
         while self.resend_next(now):
             pass
         if self.settings.mtu_probing and self.probe_path(now):
             return self.set_timers(now, PROBE_FIRST)
         while snd.nxt >= snd.max or self.probed:  # else there is more to send again, and no room for it
-            chance.queued = self.end - snd.nxt
-            chance.window = snd.una + snd.wnd - snd.nxt
-            chance.congestion = self.congestion.cwnd - self.recovery.pipe()
-            chance.flight = self.flight
-            chance.mss, chance.largest = snd.mss, snd.largest
-            chance.small_in_flight = self.small > snd.una
+            queued, window = end - snd.nxt, snd.una + snd.wnd - snd.nxt
+            allowed, flight = self.congestion.cwnd - self.recovery.pipe(), snd.nxt - snd.una
+            chance = Chance(queued, window, allowed, flight, snd.mss, snd.largest, self.small > snd.una, self.closing)
             length, because = self.policy.decide(chance)
-            length = min(length, chance.queued, snd.mss, max(0, chance.window))  # a part may be wrong, a window not
+            length = min(length, queued, snd.mss, window)  # a part may be wrong, a window not
             if length <= 0:
-                if because == NOTHING and self.wants_fin() and chance.window > 0:
+                if because == NOTHING and self.wants_fin() and window > 0:
                     self.send_fin(now)
                 break
             self.send_text(snd.nxt, length, because, now)
@@ -131,9 +128,10 @@ class Transmission(Block):
     def resend_next(self, now: float) -> bool:
         """Send one segment again if one is due: after a timeout all that the peer does not hold, from SND.NXT on; in a
         recovery what that says."""
-        snd, mss = self.snd, self.snd.mss
+        snd = self.snd
         if snd.nxt >= snd.max and not self.recovery.recovering:
             return False
+        mss = snd.mss
         room = self.congestion.cwnd - self.recovery.pipe()
         if snd.nxt < snd.max and not self.probed:
             hole = self.recovery.hole(snd.nxt, snd.max)
@@ -179,8 +177,10 @@ class Transmission(Block):
         if length < snd.mss:
             self.small = after
         self.recovery.on_sent(seq, after, now)
-        snd.nxt = max(snd.nxt, after)
-        snd.max = max(snd.max, after)
+        if snd.nxt < after:
+            snd.nxt = after
+        if snd.max < after:
+            snd.max = after
         self.sent_at = now
         self.send_segment(seq, now, text, because=because, psh=last, fin=fin, again=again)
         if fin:
@@ -214,7 +214,7 @@ class Transmission(Block):
 
     def set_timers(self, now: float, because: str) -> None:
         """Retransmission while anything is in flight, persist while something is queued and nothing in flight."""
-        if self.flight:
+        if self.snd.nxt > self.snd.una:
             self.timers.stop("persist")
             if "retransmit" not in self.timers:
                 # "Every time a packet containing data is sent (including a retransmission), if the timer is not
