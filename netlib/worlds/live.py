@@ -8,143 +8,38 @@ A thread serves the device while the block runs, so that a notebook's next line 
 yours that raises, or does not come back, costs the packet it was working on: the error is kept in `live.errors`,
 told at the end of the block, and the host goes on.  `Live(router, {eth0: device, eth1: device})` serves several.
 
-Three devices: `Tun` brings IP packets to and from the kernel, `Tap` frames, and `PacketDevice` puts a host on a
-link beside the kernel that is there already.  The first two are made by this process, and need its network
-namespace to be its own to administer; they vanish with it.
+The devices, `Tun`, `Tap` and `PacketDevice`: netlib/worlds/devices.py.
 """
 
 import ctypes
 import errno
-import fcntl
 import os
 import queue
 import selectors
-import socket
-import struct
-import subprocess
 import threading
 import time
 import traceback
 from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, TypeVar
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeVar
 
 from netlib.host import Host, Interface
-from netlib.worlds.task import Request, proceed
+from netlib.worlds.devices import Device, PacketDevice, Tap, Tun
+from netlib.worlds.task import Readable, Request, proceed
+from netlib.worlds.waiting import Waiter, Waiters
+
+__all__ = ["BrokenOff", "Device", "Live", "PacketDevice", "Tap", "Task", "Tun"]
 
 T = TypeVar("T")
 
-TUNSETIFF, IFF_TUN, IFF_TAP, IFF_NO_PI = 0x400454CA, 1, 2, 0x1000  # linux/if_tun.h
-SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC, PACKET_IGNORE_OUTGOING = 263, 1, 1, 23  # linux/if_packet.h
-LARGEST = 65_536  # bytes of one frame
 BATCH = 64  # frames read before timers are looked at again
+SPARE = 64  # alarms of waits that are over, before they are cleared out
 ERRORS = 20  # kept; further ones are counted
 BUSY, LONGEST = 1.0, 10.0  # seconds of processor, and of time at all, after which a part is broken off
 PAUSE = 0.1  # seconds without timers after one has failed, so that it does not fail all the time
 GONE = {errno.EBADF, errno.EBADFD, errno.ENODEV, errno.ENXIO}  # errors of a device that does not come back
-
-
-class Device(Protocol):
-    """Where frames come from and go to."""
-
-    def fileno(self) -> int: ...
-    def read(self) -> bytes | None: ...  # the next frame, or None where none waits
-    def write(self, frame: bytes) -> None: ...
-    def close(self) -> None: ...
-
-
-class Tun:
-    """A TUN device: the kernel routes IP packets into it, and takes as arrived what is written.
-
-    `address` is the kernel's end, such as "10.9.0.1/24".  Raises PermissionError without the right to make one, and
-    OSError where the kernel does not like its name or address.
-    """
-
-    kind = IFF_TUN
-
-    def __init__(self, name: str, address: str, mtu: int = 1500) -> None:
-        if not 0 < len(name.encode()) < 16:
-            raise ValueError(f"the device's name {name!r}: Linux takes 1 to 15 bytes")
-        self.name = name
-        self.fd = -1
-        try:
-            self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH", name.encode(), self.kind | IFF_NO_PI))
-            for line in (f"addr add {address} dev {name}", f"link set {name} mtu {mtu} up"):
-                done = subprocess.run(["ip", *line.split()], capture_output=True, text=True)
-                if done.returncode:
-                    raise OSError(errno.EINVAL, f"ip {line}: {done.stderr.strip()}")
-        except OSError as error:
-            self.close()
-            message = f"cannot make the device {name}: {error.strerror}"
-            if error.errno in (errno.EPERM, errno.EACCES):
-                raise PermissionError(f"{message}; root can") from None
-            raise OSError(error.errno, message) from None
-
-    def fileno(self) -> int:
-        return self.fd
-
-    def read(self) -> bytes | None:
-        try:
-            return os.read(self.fd, LARGEST)
-        except BlockingIOError:
-            return None
-
-    def write(self, frame: bytes) -> None:
-        os.write(self.fd, frame)
-
-    def close(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-        self.fd = -1
-
-
-class Tap(Tun):
-    """A TAP device: the same with Ethernet frames, as if a cable led from the kernel to the host."""
-
-    kind = IFF_TAP
-
-
-class PacketDevice:
-    """A host on a link that a kernel is on too: an AF_PACKET socket (SOCK_RAW) bound to the interface.
-
-    It sees every frame on the link, and the host picks those for its own MAC address.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.socket = sock
-        # The socket may belong to another network namespace, where our own names of interfaces mean nothing:
-        # the kernel itself says which interface the socket is bound to (struct sockaddr_ll).
-        number = bound_interface(sock)
-        membership = struct.pack("IHH8s", number, PACKET_MR_PROMISC, 0, b"")
-        sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
-        sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        sock.setblocking(False)
-
-    def fileno(self) -> int:
-        return self.socket.fileno()
-
-    def read(self) -> bytes | None:
-        try:
-            return self.socket.recv(LARGEST)
-        except BlockingIOError:
-            return None
-
-    def write(self, frame: bytes) -> None:
-        self.socket.send(frame)
-
-    def close(self) -> None:
-        self.socket.close()
-
-
-def bound_interface(sock: socket.socket) -> int:
-    """The number of the interface that an AF_PACKET socket is bound to, in the socket's own namespace."""
-    address = ctypes.create_string_buffer(64)
-    length = ctypes.c_uint(64)
-    if ctypes.CDLL(None, use_errno=True).getsockname(sock.fileno(), address, ctypes.byref(length)):
-        raise OSError(ctypes.get_errno(), "getsockname")
-    return int(struct.unpack_from("=HHi", address.raw)[2])
 
 
 class Task:
@@ -156,6 +51,7 @@ class Task:
         self.future: Future[Any] = Future()
         self.request: Request | None = None
         self.expires: float | None = None
+        self.waiter: Waiter[Task] | None = None
         self.started = threading.Event()  # has gone on until it waits for something, or ended
 
 
@@ -178,11 +74,16 @@ class Live:
         self.errors: list[BaseException] = []
         self.more_errors = 0  # not kept
         self.tasks: list[Task] = []
+        self.waiters: Waiters[Task] = Waiters()  # those of them that wait for a socket
+        self.touched = host.tcp.touched = {}
+        self.alarms: list[tuple[float, int, Task]] = []  # a heap: when the time of a wait is over
+        self.rung = 0
         self.submitted: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.stopping = threading.Event()
         self.quiet_until = 0.0  # no timers before
-        self.working: tuple[float, float] | None = None  # since when in a part: on the clock, and of processor time
+        self.pieces = 0  # of work that were begun in parts
+        self.working: int | None = None  # the number of the one under way
         self.thread = threading.Thread(target=self.serve, name=f"netlib host {host.name}", daemon=True)
         self.watch = threading.Thread(target=self.watch_over, name=f"netlib watch over {host.name}", daemon=True)
 
@@ -279,7 +180,9 @@ class Live:
         with self.work():
             ready = selector.select(self.patience())
             for key, _ in ready:
-                if key.data and self.take_in(*key.data):
+                if key.data is None:
+                    os.read(self.wake_read, 4096)
+                elif self.take_in(*key.data):
                     selector.unregister(key.fileobj)
             self.step()
 
@@ -289,12 +192,16 @@ class Live:
         try:
             try:
                 if breakable:
-                    self.working = time.monotonic(), time.thread_time()
+                    self.begin()
                 yield
             finally:
                 self.working = None
         except BaseException as error:  # a part that is not netlib's may raise anything
             self.complain(error)
+
+    def begin(self) -> None:
+        """A part begins with something, which may not take for ever."""
+        self.working = self.pieces = self.pieces + 1
 
     def complain(self, error: BaseException) -> None:
         if len(self.errors) < ERRORS:
@@ -304,17 +211,19 @@ class Live:
 
     def watch_over(self) -> None:
         """Break off a part that does not come back."""
+        seen, since, used = None, 0.0, 0.0
         while not self.stopping.wait(0.1) and self.thread.is_alive():
-            if working := self.working:
-                since, used = working
-                if time.monotonic() - since > LONGEST or time.clock_gettime(self.clock) - used > BUSY:
-                    interrupt(self.thread)
-                    self.stopping.wait(0.5)  # should it catch even that, it is tried again
+            now, processor = time.monotonic(), time.clock_gettime(self.clock)
+            if self.working != seen:  # nothing, or not what it was at when last looked at
+                seen, since, used = self.working, now, processor
+            elif seen is not None and (now - since > LONGEST or processor - used > BUSY):
+                interrupt(self.thread)
+                self.stopping.wait(0.5)  # should it catch even that, it is tried again
 
     def patience(self) -> float | None:
         """How long nothing has to be done, in seconds."""
-        due = [self.next_timer(), *(task.expires for task in self.tasks)]
-        when = min((time for time in due if time is not None), default=None)
+        due = [alarm[0] for alarm in self.alarms[:1]]
+        when = min((time for time in (self.next_timer(), *due) if time is not None), default=None)
         return None if when is None else max(0.0, when - time.monotonic())
 
     def next_timer(self) -> float | None:
@@ -339,14 +248,17 @@ class Live:
                 return error.errno in GONE
             if frame is None:
                 break
-            with self.work(breakable=True):
+            try:  # as `work` does, with less to do for each frame
+                self.begin()
                 self.host.receive(interface, frame, time.monotonic())
+            except BaseException as error:
+                self.working = None
+                self.complain(error)
+        self.working = None
         return False
 
     def step(self) -> None:
         """Do what is due, let the tasks go on, and send what there is to send."""
-        with suppress(BlockingIOError):
-            os.read(self.wake_read, 4096)
         due = self.next_timer()
         now = time.monotonic()
         if due is not None and self.quiet_until <= due <= now:
@@ -358,13 +270,39 @@ class Live:
             task = self.submitted.get()
             self.tasks.append(task)
             self.resume(task, None)
-        for task in list(self.tasks):
             self.look_at(task)
+        while woken := self.woken():
+            for task in woken:
+                self.look_at(task)
         outbox, self.host.outbox = self.host.outbox, []
         for interface, frame in outbox:
-            if interface in self.devices:
-                with self.work():
-                    self.devices[interface].write(frame)
+            if device := self.devices.get(interface):
+                try:
+                    device.write(frame)
+                except BaseException as error:
+                    self.complain(error)
+
+    def woken(self) -> list[Task]:
+        """The tasks whose socket has something for them, or whose time is over."""
+        found = dict.fromkeys(self.waiters.ready(self.touched))
+        self.touched.clear()
+        while self.alarms and self.alarms[0][0] <= time.monotonic():
+            when, _, task = heappop(self.alarms)
+            if task.expires == when and task in self.tasks:
+                if task.waiter:
+                    self.waiters.remove(task.waiter)
+                found[task] = None
+        return list(found)
+
+    def wait_for(self, task: Task, socket: Readable | None) -> None:
+        """Look at a task no more until something happens to its socket, or its time is over."""
+        task.waiter = None if socket is None else self.waiters.add(socket, task)
+        if task.expires is not None:
+            if len(self.alarms) > 2 * len(self.tasks) + SPARE:  # most are of waits that ended before
+                self.alarms = [alarm for alarm in self.alarms if alarm[0] == alarm[2].expires]
+                heapify(self.alarms)
+            self.rung += 1
+            heappush(self.alarms, (task.expires, self.rung, task))
 
     def look_at(self, task: Task) -> None:
         """Resume a task as long as what it waits for is there."""
@@ -377,12 +315,12 @@ class Live:
             elif expired:
                 self.resume(task, False)
             else:
-                return
+                return self.wait_for(task, request.socket)
 
     def resume(self, task: Task, answer: Any) -> None:
         task.request = None
         try:
-            self.working = time.monotonic(), time.thread_time()
+            self.begin()
             self.host.now = time.monotonic()
             task.request = proceed(task.coroutine, answer)
             self.working = None

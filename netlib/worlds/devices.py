@@ -1,0 +1,123 @@
+"""Devices of the Linux kernel that bring frames to a live host, and take its own.
+
+    Tun            IP packets to and from the kernel, which routes them
+    Tap            frames, as if a cable led from the kernel to the host
+    PacketDevice   a host on a link beside the kernel that is there already
+
+The first two are made by this process, and need its network namespace to be its own to administer; they vanish with it.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+from typing import Protocol
+
+TUNSETIFF, IFF_TUN, IFF_TAP, IFF_NO_PI = 0x400454CA, 1, 2, 0x1000  # linux/if_tun.h
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC, PACKET_IGNORE_OUTGOING = 263, 1, 1, 23  # linux/if_packet.h
+LARGEST = 65_536  # bytes of one frame
+
+
+class Device(Protocol):
+    """Where frames come from and go to."""
+
+    def fileno(self) -> int: ...
+    def read(self) -> bytes | None: ...  # the next frame, or None where none waits
+    def write(self, frame: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+class Tun:
+    """A TUN device: the kernel routes IP packets into it, and takes as arrived what is written.
+
+    `address` is the kernel's end, such as "10.9.0.1/24".  Raises PermissionError without the right to make one, and
+    OSError where the kernel does not like its name or address.
+    """
+
+    kind = IFF_TUN
+
+    def __init__(self, name: str, address: str, mtu: int = 1500) -> None:
+        if not 0 < len(name.encode()) < 16:
+            raise ValueError(f"the device's name {name!r}: Linux takes 1 to 15 bytes")
+        self.name = name
+        self.fd = -1
+        try:
+            self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH", name.encode(), self.kind | IFF_NO_PI))
+            for line in (f"addr add {address} dev {name}", f"link set {name} mtu {mtu} up"):
+                done = subprocess.run(["ip", *line.split()], capture_output=True, text=True)
+                if done.returncode:
+                    raise OSError(errno.EINVAL, f"ip {line}: {done.stderr.strip()}")
+        except OSError as error:
+            self.close()
+            message = f"cannot make the device {name}: {error.strerror}"
+            if error.errno in (errno.EPERM, errno.EACCES):
+                raise PermissionError(f"{message}; root can") from None
+            raise OSError(error.errno, message) from None
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def read(self) -> bytes | None:
+        try:
+            return os.read(self.fd, LARGEST)
+        except BlockingIOError:
+            return None
+
+    def write(self, frame: bytes) -> None:
+        os.write(self.fd, frame)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
+
+class Tap(Tun):
+    """A TAP device: the same with Ethernet frames, as if a cable led from the kernel to the host."""
+
+    kind = IFF_TAP
+
+
+class PacketDevice:
+    """A host on a link that a kernel is on too: an AF_PACKET socket (SOCK_RAW) bound to the interface.
+
+    It sees every frame on the link, and the host picks those for its own MAC address.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        # The socket may belong to another network namespace, where our own names of interfaces mean nothing:
+        # the kernel itself says which interface the socket is bound to (struct sockaddr_ll).
+        number = bound_interface(sock)
+        membership = struct.pack("IHH8s", number, PACKET_MR_PROMISC, 0, b"")
+        sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
+        sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        sock.setblocking(False)
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def read(self) -> bytes | None:
+        try:
+            return self.socket.recv(LARGEST)
+        except BlockingIOError:
+            return None
+
+    def write(self, frame: bytes) -> None:
+        self.socket.send(frame)
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def bound_interface(sock: socket.socket) -> int:
+    """The number of the interface that an AF_PACKET socket is bound to, in the socket's own namespace."""
+    address = ctypes.create_string_buffer(64)
+    length = ctypes.c_uint(64)
+    if ctypes.CDLL(None, use_errno=True).getsockname(sock.fileno(), address, ctypes.byref(length)):
+        raise OSError(ctypes.get_errno(), "getsockname")
+    return int(struct.unpack_from("=HHi", address.raw)[2])
