@@ -31,7 +31,7 @@ from netlib.transport.tcp.own_connection import make_connection
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT, State
-from netlib.transport.udp import UNREACHABLE, UNREACHABLE6, Endpoint
+from netlib.transport.udp import SOFT, SOFT6, UNREACHABLE, UNREACHABLE6, Endpoint
 from netlib.wire.errors import BadChecksum, WireError
 from netlib.wire.icmp import DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED
 from netlib.wire.icmpv6 import DESTINATION_UNREACHABLE as UNREACHABLE_IN_6
@@ -47,8 +47,8 @@ Key = tuple[bytes, int, bytes, int]  # our address and port, the peer's
 class Listening:
     """A listener, with what the connections that it makes are like."""
 
-    def __init__(self, queues: Listener[Connection], options: dict[str, Any], parts: TCPParts, ttl: int) -> None:
-        self.queues, self.options, self.parts, self.ttl = queues, options, parts, ttl
+    def __init__(self, queues: Listener[Connection], options: dict[str, Any], parts: TCPParts) -> None:
+        self.queues, self.options, self.parts = queues, options, parts
 
 
 class Connections:
@@ -63,7 +63,6 @@ class Connections:
         self.settings = ListenSettings()
         self.ports = Ports()
         self.table: dict[Key, Connection] = {}
-        self.ttl: dict[Connection, int] = {}  # of connections that want another than 64
         self.opening: dict[Connection, Listening] = {}  # half open, or opened by Fast Open and not confirmed
         self.listeners: dict[Endpoint, Listening] = {}
         # the table that finds UDP's sockets finds listeners too: bound address first, SO_REUSEPORT groups by a hash
@@ -167,7 +166,7 @@ class Connections:
                 if verdict not in (Verdict.ABSENT, Verdict.ASKED):
                     self.counters["TCPFastOpenPassiveFail"] += 1
             self.opening[connection] = listening
-            self.add(key, connection, listening.ttl)
+            self.add(key, connection)
             connection.accept_syn(segment, now, fast, answer)
             self.after(connection, now)
 
@@ -229,7 +228,7 @@ class Connections:
         connection.outbox.clear()
         connection.timed = None  # our SYN,ACK went out long ago: no round trip can be measured
         self.opening[connection] = listening
-        self.add(key, connection, listening.ttl)
+        self.add(key, connection)
         connection.segment_arrives(segment, now)
         self.after(connection, now)
         return True
@@ -251,6 +250,8 @@ class Connections:
         elif message.type == (UNREACHABLE_IN_6 if six else DESTINATION_UNREACHABLE):
             name, hard = (UNREACHABLE6 if six else UNREACHABLE).get(message.code, ("EPROTO", False))
             self.error(original, name, hard, now)
+        elif soft := (SOFT6 if six else SOFT).get(message.type):
+            self.error(original, soft, False, now)
 
     def error(self, original: Any, name: str, hard: bool, now: float, mtu: int | None = None) -> None:
         """Tell the connection that `original` is of, unless somebody has made it up."""
@@ -328,9 +329,10 @@ class Connections:
         """Put the segments of a connection into packets."""
         segments, connection.outbox = connection.outbox, []
         source, destination = connection.local[0], connection.remote[0]
-        ttl, marks = self.ttl.get(connection, 64), connection.ecn.on
+        settings, marks = connection.settings, connection.ecn.on
         for segment in segments:
-            packet = self.network.packet(source, destination, TCP, ttl)
+            packet = self.network.packet(source, destination, TCP, settings.ttl)
+            packet.dscp = settings.dscp
             if len(destination) == 4:
                 packet.dont_fragment = True  # path MTU discovery (RFC 1191)
             # "ECT codepoints MUST NOT be set on" retransmissions and pure ACKs (RFC 3168 sections 6.1.4 and 6.1.5)
@@ -363,10 +365,8 @@ class Connections:
 
     # ---- the tables ----------------------------------------------------------------------------------------
 
-    def add(self, key: Key, connection: Connection, ttl: int) -> None:
+    def add(self, key: Key, connection: Connection) -> None:
         self.table[key] = connection
-        if ttl != 64:
-            self.ttl[connection] = ttl
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
@@ -374,7 +374,6 @@ class Connections:
         if self.table.get(key) is connection:
             del self.table[key]
         self.planned.pop(connection, None)
-        self.ttl.pop(connection, None)
         self.asking.pop(connection, None)
         self.waiting.discard(connection)
         self.orphans.discard(connection)
@@ -411,7 +410,7 @@ class Connections:
 
     def connect(
         self, local: Any, port: int | None, remote: Any, remote_port: int, options: dict[str, Any], parts: TCPParts,
-        ttl: int, now: float, data: bytes | None = None,
+        now: float, data: bytes | None = None,
     ) -> Connection:  # fmt: skip
         """Open a connection, from a free port where `port` is None; EADDRNOTAVAIL where there is none.
 
@@ -424,7 +423,7 @@ class Connections:
             raise SocketError("EADDRNOTAVAIL", f"there is a connection between these ends: {before_this.state}")
         iss = initial_sequence_number(key[:2], key[2:], self.secrets.isn, now)
         connection = make_connection(key[:2], key[2:], iss, self.network.mss(remote), parts, options)
-        self.add(key, connection, ttl)
+        self.add(key, connection)
         self.counters["ActiveOpens"] += 1
         cookie = self.fast_open.option(remote, now) if data is not None and self.settings.fastopen & 1 else None
         if cookie is not None:

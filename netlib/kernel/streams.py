@@ -36,6 +36,7 @@ NAMES = {
     "SO_KEEPALIVE": "keepalive", "TCP_KEEPIDLE": "keepalive_idle", "TCP_KEEPINTVL": "keepalive_interval",
     "TCP_KEEPCNT": "keepalive_count", "TCP_SYNCNT": "syn_retries",
 }  # fmt: skip
+LEAST = {"IP_TTL": 1, "IP_TOS": 0}  # of options of a byte
 CONGESTION = {"tahoe": Tahoe, "reno": Reno, "cubic": Cubic}  # TCP_CONGESTION
 
 
@@ -73,7 +74,6 @@ class StreamSocket:
         self.listening: Listening | None = None
         self.endpoint: Endpoint | None = None  # the port that this socket has taken
         self.options: dict[str, Any] = {}
-        self.ttl = 64
         self.fast_open = 0
         self.raised: str | None = None  # the connection's error that a call has raised
         self.reading = True
@@ -124,6 +124,11 @@ class StreamSocket:
         return connection.fast_open and connection.state is SYN_RECEIVED
 
     @property
+    def urgent(self) -> int:
+        """How many of the bytes to be read next the peer has called urgent, also if they are not here yet."""
+        return self.connection.urgent if self.connection else 0
+
+    @property
     def address(self) -> SocketAddress | None:
         """Its own address and port, None before it has a port: getsockname."""
         if self.connection:
@@ -155,18 +160,17 @@ class StreamSocket:
     def set_option(self, name: str, value: Any) -> None:
         """A setting of transport/tcp/variables.py by its name, or by the kernel's: "nodelay", "TCP_NODELAY".
 
-        Besides "congestion" ("tahoe", "reno", "cubic" or a class) before there is a connection; IP_TTL; and, for a
+        Besides "congestion" ("tahoe", "reno", "cubic" or a class) before there is a connection; IP_TTL; IP_TOS, whose
+        upper six bits are the Differentiated Services Codepoint (the lower two are ECN's, and TCP's own); and, for a
         listener, TCP_FASTOPEN: how many connections opened by a cookie may wait for their handshake to end.
         """
         self.check_open()
         now, name = self.clock.now, NAMES.get(name, name)
-        if name == "IP_TTL":
-            if not 1 <= value <= 255:
-                raise SocketError("EINVAL", f"IP_TTL={value}")
-            self.ttl = value
-            if self.connection:
-                self.layer.ttl[self.connection] = value
-        elif name == "TCP_FASTOPEN":
+        if name in LEAST:
+            if not LEAST[name] <= value <= 255:
+                raise SocketError("EINVAL", f"{name}={value}")
+            name, value = ("ttl", value) if name == "IP_TTL" else ("dscp", value >> 2)
+        if name == "TCP_FASTOPEN":
             self.fast_open = int(value)
             if self.listening:
                 self.listening.queues.fast_open_limit = self.fast_open
@@ -219,7 +223,7 @@ class StreamSocket:
         assert self.endpoint
         queues: Listener[Connection] = Listener(backlog, self.layer.settings, self.layer.counters)
         queues.fast_open_limit = self.fast_open
-        listening = Listening(queues, self.options, self.parts, self.ttl)
+        listening = Listening(queues, self.options, self.parts)
         self.layer.listen(self.endpoint, listening)
         self.listening = listening
 
@@ -265,7 +269,7 @@ class StreamSocket:
                 local = self.endpoint.address
             own = self.endpoint.port if self.endpoint else None
             made = self.layer.connect(
-                local, own, remote, port, self.options, self.parts, self.ttl, self.clock.now, data
+                local, own, remote, port, self.options, self.parts, self.clock.now, data
             )  # fmt: skip
         except SendError as error:
             raise translated(error) from None
@@ -274,13 +278,16 @@ class StreamSocket:
             self.take(Endpoint(local, made.local[1], remote, port))
         self.clock.settle(self.clock.now)
 
-    def send(self, data: bytes) -> int:
-        """Send as much as there is room for; return how many bytes that was.  EPIPE after `shutdown`."""
+    def send(self, data: bytes, urgent: bool = False) -> int:
+        """Send as much as there is room for; return how many bytes that was.  EPIPE after `shutdown`.
+
+        With `urgent` the peer is told that all up to the end of it is (RFC 9293 section 3.8.5); it stays in order.
+        """
         connection = self.connected("EPIPE")
         if connection.state in (SYN_SENT, SYN_RECEIVED) and not self.early(connection):
             return 0  # EAGAIN: not connected yet
         try:
-            taken = connection.send(bytes(data), self.clock.now)
+            taken = connection.send(bytes(data), self.clock.now, urgent)
         except CallError as error:
             raise SocketError("EPIPE" if error.name in ("ENOTCONN", self.raised) else error.name) from None
         self.settle()

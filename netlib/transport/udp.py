@@ -37,6 +37,11 @@ UNREACHABLE6: dict[int, tuple[str, bool]] = {
     4: ("ECONNREFUSED", True), 5: ("EACCES", True), 6: ("EACCES", True),
 }  # fmt: skip
 
+# ... and "time exceeded" and "parameter problem" for TCP, by type, of ICMP and of ICMPv6: "soft errors" (RFC 9293
+# section 3.9.2.2)
+SOFT: dict[int, str] = {11: "EHOSTUNREACH", 12: "EPROTO"}
+SOFT6: dict[int, str] = {3: "EHOSTUNREACH", 4: "EPROTO"}
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Endpoint:

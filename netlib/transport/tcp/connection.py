@@ -157,6 +157,11 @@ class Connection(Reception):
         return bool(self.received) or self.ended
 
     @property
+    def urgent(self) -> int:
+        """Bytes of urgent data that the user has yet to take: "how much urgent data remains to be read" (MUST-33)."""
+        return max(0, self.rcv.up - (self.rcv.nxt - len(self.received)))
+
+    @property
     def writable(self) -> bool:
         """Whether SEND takes at least one byte, or fails at once."""
         return self.state in (OPEN_TO_SEND | {CLOSED}) and len(self.sending) < self.settings.send_buffer

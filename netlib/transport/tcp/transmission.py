@@ -415,7 +415,7 @@ class Transmission(Block):
             return
         idle = self.heard_at + settings.keepalive_idle
         if not self.keepalives and (now < idle or self.flight):
-            return self.timers.start("keepalive", max(idle, now + settings.keepalive_interval))
+            return self.timers.start("keepalive", idle if now < idle else now + settings.keepalive_interval)
         if self.keepalives >= settings.keepalive_count:
             self.send_reset("keep-alive", now)
             return self.fail("ETIMEDOUT", f"no answer to {self.keepalives} keep-alive probes", now)

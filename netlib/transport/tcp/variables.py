@@ -105,6 +105,8 @@ class Settings:
     fin_timeout: float = 60.0  # in FIN-WAIT-2, when nobody reads any more: Linux's tcp_fin_timeout
     syn_retries: int = 7  # R2 of a SYN: "at least 3 minutes" (MUST-23); Linux's tcp_syn_retries, 6, makes 2 of it
     retries: int = 15  # R2 of anything else: "at least 100 seconds" (SHLD-11)
+    ttl: int = 64  # "MUST be configurable" (MUST-49)
+    dscp: int = 0  # "MUST be able to specify the Differentiated Services field" (MUST-48)
     keepalive: bool = False  # "MUST default to off" (MUST-25)
     keepalive_idle: float = 7200.0  # "MUST default to no less than two hours" (MUST-28)
     keepalive_interval: float = 75.0

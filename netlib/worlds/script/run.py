@@ -182,7 +182,7 @@ class Run:
         if not isinstance(connection, Connection):
             return
         if connection.state is not CLOSED and connection not in self.host.tcp.table.values():
-            self.host.tcp.add((*connection.local, *connection.remote), connection, 64)
+            self.host.tcp.add((*connection.local, *connection.remote), connection)
         self.host.tcp.after(connection, self.host.now)
         self.host.settle(self.host.now)
 
