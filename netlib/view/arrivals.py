@@ -41,7 +41,7 @@ def draw(participants: Sequence[str], messages: Sequence["Message"], notes: Sequ
     below = [f"… {more}, not drawn"] if more else []
     if len(labelled) < len(arrows):
         left = len(arrows) - len(labelled)
-        below.append(f"{left} arrow{'s' * (left > 1)} without words: no room; the list has them")
+        below.append(f"{left} arrow{'s' * (left > 1)} without words, which the list has: a shorter time has room")
     svg = SVG(max(xs[1] + room[1] + 8, 520), axis.bottom + 22 * len(below))
     for x, name in zip(xs, participants, strict=True):
         svg.line(x, TOP - 22, x, axis.bottom, colour=LINE, width=1.5)

@@ -236,7 +236,7 @@ def sightings(capture: Any) -> list[Sighting]:
     if isinstance(capture, str | Path):
         capture = list(read_pcap(capture))
     if isinstance(capture, Mapping):
-        found = [s for name, part in capture.items() for s in at_point(str(name).partition(":")[0], part)]
+        found = [s for name, part in capture.items() for s in at_point(str(name), part)]
     elif hasattr(capture, "crossings"):
         found = [Sighting(c.time, (c.sender, c.receiver), c.packet, c.arrival) for c in capture.crossings]
     else:

@@ -3,6 +3,7 @@
     segments(sim.capture(link))                                what crossed a link; a lost segment ends in a cross
     segments("page.pcap", port=8080, hosts={"10.0.0.2": "h1"})
     segments(capture, since=0.2, until=0.3)                    a part of it, in seconds from its first packet
+    segments(capture, scale="auto")                            ... with the axis stretched where much happens at once
     segments(capture, notes={"h1": recording})                 with what an end did and why: states, timeouts, losses
 
 An arrow says its flags and, relative to the SYNs, seq, ack and length.  What was sent again is thick, and says so; of

@@ -67,6 +67,12 @@ def test_what_is_sent_again_is_marked_wherever_it_is_seen_and_what_was_lost_wher
         ("r", 7241, "again"), ("b", 7241, "again")}  # fmt: skip
 
 
+def test_two_interfaces_of_a_router_see_a_segment_once_each(run: Run) -> None:
+    crossed = [(c.arrival, c.packet) for c in run.near.crossings if c.receiver == "r" and c.arrival is not None]
+    talk = conversation({"r:eth0": crossed, "r:eth1": [pair for pair in run.far.packets if pair[0] > 0.022]})
+    assert [s.seq for s in talk.segments if s.remark and s.side == 0 and s.length == 1448] == [7241, 7241]
+
+
 def test_the_diagram_is_true_to_scale_and_says_lost_and_again(run: Run) -> None:
     diagram = segments(run.far)
     said = texts(diagram.svg())
