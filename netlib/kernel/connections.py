@@ -20,7 +20,7 @@ from netlib.internet.input import SendError, reason
 from netlib.kernel.cookies import stamp, stamped
 from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Arrival, Listener, ListenSettings
-from netlib.kernel.ports import EPHEMERAL, Ports, overlap
+from netlib.kernel.ports import Ports, overlap
 from netlib.kernel.secrets import Secrets
 from netlib.kernel.table import UDPTable
 from netlib.transport.tcp.connection import Connection
@@ -30,7 +30,7 @@ from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.own_connection import make_connection
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
-from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT, State
+from netlib.transport.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT, State
 from netlib.transport.udp import SOFT, SOFT6, UNREACHABLE, UNREACHABLE6, Endpoint
 from netlib.wire.errors import BadChecksum, WireError
 from netlib.wire.icmp import DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED
@@ -87,6 +87,7 @@ class Connections:
             # multicast address" (MUST-57), and any other makes no more sense
             self.dropped["TCP to a broadcast address"] += 1
             return
+        self.counters["InSegs"] += 1
         problems: list[WireError] = []
         try:
             segment = TCPSegment.parse(packet.payload, packet, problems)
@@ -129,7 +130,6 @@ class Connections:
     def nobody(self, key: Key, segment: TCPSegment, now: float) -> None:
         stand_in = Connection(key[:2], key[2:], 0)
         stand_in.segment_arrives(segment, now)
-        self.counters["OutRsts"] += len(stand_in.outbox)
         self.transmit(stand_in)
 
     def has_room(self, connection: Connection, segment: TCPSegment, now: float) -> bool:
@@ -330,7 +330,9 @@ class Connections:
         segments, connection.outbox = connection.outbox, []
         source, destination = connection.local[0], connection.remote[0]
         settings, marks = connection.settings, connection.ecn.on
+        self.counters["OutSegs"] += len(segments)
         for segment in segments:
+            self.counters["OutRsts"] += segment.rst
             packet = self.network.packet(source, destination, TCP, settings.ttl)
             packet.dscp = settings.dscp
             if len(destination) == 4:
@@ -373,6 +375,7 @@ class Connections:
         key = *connection.local, *connection.remote
         if self.table.get(key) is connection:
             del self.table[key]
+            self.counters.update(RetransSegs=(again := connection.counts["retrans"]), OutSegs=-again)
         self.planned.pop(connection, None)
         self.asking.pop(connection, None)
         self.waiting.discard(connection)
@@ -417,7 +420,7 @@ class Connections:
         `data` goes on the SYN where we have a Fast Open cookie of this server; else we ask for one, and it goes later.
         """
         if port is None:
-            port = self.free_port(local, remote, remote_port)
+            port = self.ports.choose_for(local, self.random, lambda n: (local, n, remote, remote_port) in self.table)
         key = local, port, remote, remote_port
         if before_this := self.table.get(key):
             raise SocketError("EADDRNOTAVAIL", f"there is a connection between these ends: {before_this.state}")
@@ -432,17 +435,14 @@ class Connections:
         self.after(connection, now)
         return connection
 
-    def free_port(self, local: Any, remote: Any, remote_port: int) -> int:
-        """A port with which there is no connection to this peer yet: others may have it to other peers."""
-        start = self.random.randrange(len(EPHEMERAL))
-        for step in range(len(EPHEMERAL)):
-            port = EPHEMERAL[(start + step) % len(EPHEMERAL)]
-            bound = any(not owner.is_connected and overlap(owner.address, local) for owner in self.ports.owners(port))
-            if not bound and (local, port, remote, remote_port) not in self.table:
-                return port
-        raise SocketError("EADDRNOTAVAIL", f"all {len(EPHEMERAL)} ports are taken towards {remote}:{remote_port}")
-
     def rows(self) -> list[tuple[State | str, Key]]:
         """All connections and listeners, as `ss -tan` lists them: state, and the four that name it."""
         listening = [("LISTEN", (e.address, e.port, bytes(len(e.address)), 0)) for e in self.listeners]
         return [*listening, *((c.state, key) for key, c in self.table.items())]
+
+    def nstat(self) -> Counter[str]:
+        """What `nstat` shows, by its names: `counters`, and what only those know that there still are."""
+        alive = self.table.values()
+        established = sum(connection.state in (ESTABLISHED, CLOSE_WAIT) for connection in alive)
+        again = sum(connection.counts["retrans"] for connection in alive)
+        return self.counters + Counter(RetransSegs=again, OutSegs=-again, CurrEstab=established)

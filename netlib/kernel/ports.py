@@ -4,6 +4,7 @@ The rules are Linux's (inet_rcv_saddr_equal, udp_lib_get_port): an address and p
 wildcard address overlaps every address, and only SO_REUSEPORT on all of them lets several share.
 """
 
+from collections.abc import Callable
 from random import Random
 
 from netlib.kernel.errors import SocketError
@@ -46,6 +47,16 @@ class Ports:
             if self.is_free(address, port, reuse_port=False):
                 return port
         raise SocketError("EADDRINUSE", f"all {len(EPHEMERAL)} ports from {EPHEMERAL[0]} to {EPHEMERAL[-1]} are taken")
+
+    def choose_for(self, address: bytes, random: Random, connected: Callable[[int], bool]) -> int:
+        """A port for a connection from `address`, not `connected` yet: others may have it to other peers."""
+        start = random.randrange(len(EPHEMERAL))
+        for step in range(len(EPHEMERAL)):
+            port = EPHEMERAL[(start + step) % len(EPHEMERAL)]
+            bound = any(not owner.is_connected and overlap(owner.address, address) for owner in self.owners(port))
+            if not bound and not connected(port):
+                return port
+        raise SocketError("EADDRNOTAVAIL", f"all {len(EPHEMERAL)} ports are taken towards this peer")
 
 
 def overlap(one: bytes, other: bytes) -> bool:

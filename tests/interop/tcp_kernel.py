@@ -15,7 +15,7 @@ from netlib.host import STREAM, Host
 from netlib.worlds.live import Live, Tun
 from netlib.worlds.task import readable, writable
 
-from .namespaces import ip, namespace
+from .namespaces import ip, namespace, run
 
 OURS, THEIRS = "10.9.0.2", "10.9.0.1"
 PORT = 5001
@@ -174,10 +174,10 @@ async def connected(host: Host, port: int = PORT, **options: Any) -> Any:
 
 
 class Impaired(Tun):
-    """A TUN device that loses, duplicates and reorders what passes, either way; the same for the same seed.
+    """A TUN device that loses, duplicates and reorders TCP that passes, either way; the same for the same seed.
 
     `loss`, `duplicate` and `reorder` are shares of packets.  One that is reordered waits until `behind` more have
-    passed in its direction.
+    come in its direction.
     """
 
     def __init__(self, name: str, address: str, loss: float, reorder: float, duplicate: float, seed: int = 1) -> None:
@@ -191,14 +191,16 @@ class Impaired(Tun):
 
     def passed(self, way: str, packet: bytes) -> list[bytes]:
         """What comes out when a packet goes in."""
+        if packet[0] != 0x45 or packet[9] != 6:
+            return [packet]  # no TCP: the kernel also looks for IPv6 neighbours
         out: list[bytes] = []
         self.counts[f"{way} packets"] += 1
+        self.counts[f"{way} bytes"] += len(packet) - 20 - (packet[32] >> 4) * 4  # of data
         if self.random.random() < self.loss:
             self.counts[f"{way} lost"] += 1
         elif self.random.random() < self.reorder:
             self.counts[f"{way} reordered"] += 1
-            self.waiting[way].append([self.behind, packet])
-            return out
+            self.waiting[way].append([self.behind + 1, packet])
         else:
             out.append(packet)
             if self.random.random() < self.duplicate:
@@ -208,6 +210,7 @@ class Impaired(Tun):
             held[0] -= 1
         out += [held[1] for held in self.waiting[way] if held[0] <= 0]
         self.waiting[way] = [held for held in self.waiting[way] if held[0] > 0]
+        self.counts[f"{way} passed"] += len(out)
         return out
 
     def read(self) -> bytes | None:
@@ -225,9 +228,10 @@ class Impaired(Tun):
 
 @contextmanager
 def neighbours(device: type[Tun] = Tun, *words: Any) -> Iterator[tuple[Live, Any]]:
-    """A host of ours, and the kernel at the other end of a device."""
+    """A host of ours, and the kernel, with Reno if nothing else is said, at the other end of a device."""
     with namespace():
         ip("link set lo up")
+        assert run("sysctl -qw net.ipv4.tcp_congestion_control=reno").returncode == 0
         host = Host("h", Random(1))
         host.attach(f"{OURS}/24")
         made = device("netlib0", f"{THEIRS}/24", *words)

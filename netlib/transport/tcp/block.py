@@ -29,6 +29,7 @@ Address = tuple[Any, int]  # IP address, port
 
 # RFC 5961 section 7: "in any 5 second window, no more than 10 challenge ACKs should be sent"
 CHALLENGES, CHALLENGE_INTERVAL = 10, 5.0
+COUNTS = "segs_in", "segs_out", "bytes_acked", "bytes_received", "bytes_retrans", "retrans"  # by ss's names
 
 
 class Block:
@@ -86,7 +87,7 @@ class Block:
         self.challenges, self.challenged_at = 0, 0.0
         self.unmarked: set[int] = set()  # sequence numbers in `outbox` of what is sent again: no ECT for it
         self.heard_at = self.sent_at = 0.0  # when the last segment came, when data last went
-        self.counts = dict.fromkeys(("in", "out", "bytes_acked", "bytes_received", "bytes_retrans", "retrans"), 0)
+        self.counts = dict.fromkeys(COUNTS, 0)
         self.outbox: list[TCPSegment] = []
         self.events = Events()
 
@@ -222,7 +223,7 @@ class Block:
                 payload=text,
             )
         )
-        self.counts["out"] += 1
+        self.counts["segs_out"] += 1
         self.note("resent" if again else "sent", because, now)
         if ack:
             rcv.acked = rcv.nxt

@@ -16,6 +16,7 @@ sockets, segments of no connection and new SYNs in TIME-WAIT (kernel).  Which ru
 from dataclasses import replace
 from typing import Any
 
+from netlib.transport.tcp.congestion.control import UNLIMITED
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.reception import Reception
 from netlib.transport.tcp.states import (
@@ -168,16 +169,18 @@ class Connection(Reception):
 
     @property
     def info(self) -> dict[str, Any]:
-        """What `ss -tinm` shows, by its names; times in milliseconds, cwnd and ssthresh in segments."""
-        snd, rtt, control = self.snd, self.rtt, self.congestion
+        """What `ss -tinm` shows, by its names: milliseconds, cwnd and ssthresh (None before a loss) in segments."""
+        snd, rtt, control, counts = self.snd, self.rtt, self.congestion, self.counts
         smoothed = None if rtt.smoothed is None else round(rtt.smoothed * 1000, 3)
         return {
             "state": str(self.state), "ts": self.timestamps, "sack": self.sack, "ecn": self.ecn.on,
             "wscale": (snd.shift, self.rcv.shift), "rto": round(rtt.rto * 1000, 3), "rtt": smoothed,
             "rttvar": round(rtt.variation * 1000, 3), "mss": snd.mss, "cwnd": control.cwnd // snd.mss,
-            "ssthresh": control.ssthresh // snd.mss, "unacked": -(-self.flight // snd.mss),
-            "snd_wnd": snd.wnd, "rcv_wnd": self.rcv.wnd, "notsent": max(0, self.end - snd.nxt),
-            "backoff": self.retransmissions, "recv_q": len(self.received), "send_q": len(self.sending), **self.counts,
+            "ssthresh": None if control.ssthresh >= UNLIMITED else control.ssthresh // snd.mss,
+            "unacked": -(-self.flight // snd.mss), "snd_wnd": snd.wnd, "rcv_wnd": self.rcv.wnd,
+            "notsent": max(0, self.end - snd.nxt), "backoff": self.retransmissions, **counts,
+            "recv_q": len(self.received), "send_q": len(self.sending),
+            "bytes_sent": max(0, min(snd.max, self.end) - snd.iss - 1) + counts["bytes_retrans"],
         }  # fmt: skip
 
     def set_option(self, name: str, value: Any, now: float) -> None:
@@ -191,7 +194,7 @@ class Connection(Reception):
 
     def segment_arrives(self, segment: TCPSegment, now: float, ce: bool = False) -> None:
         """Act on a segment of this connection; `ce` if a router has marked its packet (RFC 3168)."""
-        self.counts["in"] += 1
+        self.counts["segs_in"] += 1
         if self.state is CLOSED:
             self.in_closed(segment, now)
         elif self.state is LISTEN:

@@ -149,7 +149,7 @@ class OwnConnection(Connection):
 
     def segment_arrives(self, segment: TCPSegment, now: float, ce: bool = False) -> None:
         snd, self.heard_at = self.snd, now
-        self.counts["in"] += 1
+        self.counts["segs_in"] += 1
         if self.state is CLOSED:
             return self.in_closed(segment, now)
         if segment.ack:
@@ -239,7 +239,7 @@ class OwnConnection(Connection):
         end = seq + length + segment.syn + segment.fin
         again = end > seq and end <= snd.max
         snd.max = snd.nxt = max(snd.max, end)
-        self.counts["out"] += 1
+        self.counts["segs_out"] += 1
         if again:
             self.counts["retrans"] += 1
             self.counts["bytes_retrans"] += length
