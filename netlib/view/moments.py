@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from netlib.transport.tcp.scoreboard import Scoreboard
+
 RANGES = 64  # SACKed ranges that a moment keeps: a picture shows no more
 
 
@@ -80,8 +82,8 @@ class Track:
 def moment_of(connection: Any, now: float) -> Moment:
     """What a connection of netlib's knows now."""
     snd, iss = connection.snd, connection.snd.iss
-    board = getattr(connection.recovery, "board", None)
-    sacked = zip(board.starts[:RANGES], board.ends[:RANGES], strict=True) if board is not None else ()
+    board = getattr(connection.recovery, "board", None)  # a recovery of yours may keep what is SACKed elsewhere
+    sacked = zip(board.starts[:RANGES], board.ends[:RANGES], strict=True) if isinstance(board, Scoreboard) else ()
     return Moment(
         now, snd.una - iss, max(snd.nxt, snd.una) - iss,
         snd.una + snd.wnd - iss if snd.wnd or snd.una > iss else None,  # None: no word from the peer yet

@@ -170,6 +170,14 @@ def test_a_socket_and_a_bare_connection_can_be_looked_at_as_they_are(run: Run) -
     assert byte_strip(connection).rows()[0][1:5] == ("0", "1", "1", "not known")
 
 
+def test_a_recovery_with_a_board_of_its_own_kind_does_no_harm() -> None:
+    connection = Connection((A, 1000), (B, 80), 5)
+    connection.recovery.board = {"mine": []}  # type: ignore[attr-defined]
+    recording = record(connection)
+    connection.open(0.0)
+    assert [m.sacked for m in recording.moments] == [()]
+
+
 def test_holes_are_what_is_missing_below_sacked_bytes() -> None:
     assert Moment(0, 100, 900, 1000, ((200, 300), (500, 600))).holes == [(100, 200), (300, 500)]
     assert Moment(0, 100, 900, 1000).holes == []
