@@ -270,6 +270,9 @@ def read_call(line: Line, event: Event) -> None:
     value = statement.value if isinstance(statement, ast.Assign | ast.Expr) else None
     assert value is not None
     if isinstance(statement, ast.Assign):
+        if len(statement.targets) > 1 or not isinstance(statement.targets[0], ast.Name | ast.Attribute):
+            line.at = start
+            raise line.wrong("a name or an attribute before the '='")
         event.target = ast.unparse(statement.targets[0])
     elif not isinstance(value, ast.Call):
         event.target = "?"  # it has to be true

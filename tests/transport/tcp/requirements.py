@@ -94,7 +94,7 @@ def page() -> str:
             cell = "<br>".join(linked(file) for file in by_number.get(number, []))
             cell += ("<br>" if cell and reason else "") + (f"*{reason}*" if reason else "")
             text += f"| {number} | {section} | {what} | {cell} |\n"
-    text += "\n## The state figure, and the rules of section 3.10 without a number\n\n"
+    text += "\n## What has no number: the figures, section 3.10, and other RFCs\n\n"
     for file in FILES:
         if not numbers(file):
             text += f"- {linked(file)}: {file.read_text().splitlines()[0].removeprefix('# ')}\n"
