@@ -166,20 +166,19 @@ class Host:
         self.internet.remove_route(IPv4Network(network) if isinstance(network, str) else network)
 
     @overload
-    def socket(self, kind: Literal["raw"] = "raw", protocol: int = ICMP) -> RawSocket: ...
-
-    @overload
-    def socket(self, kind: Literal["raw6"], protocol: int = ICMPV6) -> RawSocket6: ...
-
+    def socket(self, kind: Literal["stream"] = "stream") -> StreamSocket: ...
     @overload
     def socket(self, kind: Literal["datagram"]) -> DatagramSocket: ...
-
     @overload
-    def socket(self, kind: Literal["stream"]) -> StreamSocket: ...
-
-    def socket(self, kind: str = RAW, protocol: int | None = None) -> AnySocket:
-        """A socket: `host.socket(STREAM)` for TCP, `host.socket(DATAGRAM)` for UDP, `host.socket(RAW, protocol=ICMP)`
-        for whole packets, and `host.socket(RAW6, protocol=ICMPV6)` for those of IPv6."""
+    def socket(self, kind: Literal["raw"], protocol: int = ICMP) -> RawSocket: ...
+    @overload
+    def socket(self, *, protocol: int) -> RawSocket: ...
+    @overload
+    def socket(self, kind: Literal["raw6"], protocol: int = ICMPV6) -> RawSocket6: ...
+    def socket(self, kind: str | None = None, protocol: int | None = None) -> AnySocket:
+        """A socket: `host.socket()` or `host.socket(STREAM)` for TCP, `host.socket(DATAGRAM)` for UDP, for packets
+        `host.socket(RAW, protocol=ICMP)`, and for those of IPv6 `host.socket(RAW6, protocol=ICMPV6)`."""
+        kind = kind or (STREAM if protocol is None else RAW)
         if kind == RAW:
             self.raw.append(RawSocket(self.internet, ICMP if protocol is None else protocol, self.settle, self.raw))
         elif kind == RAW6:

@@ -171,7 +171,7 @@ def test_each_socket_gets_a_packet_of_its_own_with_the_time() -> None:
 
 def test_a_socket_that_nobody_reads_is_bounded() -> None:
     machine = Machine()
-    socket = machine.host.socket()
+    socket = machine.host.socket(RAW)
     for _ in range(INBOX + 10):
         machine.give(echo())
     assert (len(socket.inbox), machine.dropped) == (INBOX, {"socket full": 10})

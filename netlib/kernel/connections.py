@@ -336,7 +336,7 @@ class Connections:
             packet = self.network.packet(source, destination, TCP, settings.ttl)
             packet.dscp = settings.dscp
             if len(destination) == 4:
-                packet.dont_fragment = True  # path MTU discovery (RFC 1191)
+                packet.dont_fragment = settings.path_mtu_discovery  # RFC 1191
             # "ECT codepoints MUST NOT be set on" retransmissions and pure ACKs (RFC 3168 sections 6.1.4 and 6.1.5)
             if marks and segment.payload and segment.sequence not in connection.unmarked:
                 packet.ecn = ECT0

@@ -20,13 +20,14 @@ from netlib.kernel.connections import Connections, Listening
 from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Listener
 from netlib.kernel.sockets import SocketAddress, translated
+from netlib.transport.tcp import recovery
 from netlib.transport.tcp.congestion.cubic import Cubic
 from netlib.transport.tcp.congestion.reno import Reno
 from netlib.transport.tcp.congestion.tahoe import Tahoe
 from netlib.transport.tcp.connection import Connection
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
-from netlib.transport.tcp.variables import CallError, Event, Settings
+from netlib.transport.tcp.variables import DEFAULTS, CallError, Event, Settings
 from netlib.transport.udp import Endpoint
 from netlib.wire.errors import Malformed
 
@@ -34,10 +35,14 @@ from netlib.wire.errors import Malformed
 NAMES = {
     "TCP_NODELAY": "nodelay", "TCP_CORK": "cork", "SO_SNDBUF": "send_buffer", "SO_RCVBUF": "receive_buffer",
     "SO_KEEPALIVE": "keepalive", "TCP_KEEPIDLE": "keepalive_idle", "TCP_KEEPINTVL": "keepalive_interval",
-    "TCP_KEEPCNT": "keepalive_count", "TCP_SYNCNT": "syn_retries",
+    "TCP_KEEPCNT": "keepalive_count", "TCP_SYNCNT": "syn_retries", "TCP_MAXSEG": "mss",
+    "TCP_CONGESTION": "congestion",
 }  # fmt: skip
 LEAST = {"IP_TTL": 1, "IP_TOS": 0}  # of options of a byte
-CONGESTION = {"tahoe": Tahoe, "reno": Reno, "cubic": Cubic}  # TCP_CONGESTION
+PARTS: dict[str, dict[str, Any]] = {  # options that choose a part, and which there are by name
+    "congestion": {"tahoe": Tahoe, "reno": Reno, "cubic": Cubic},  # TCP_CONGESTION
+    "recovery": {"reno": recovery.reno, "newreno": recovery.newreno, "sack": recovery.loss_recovery},
+}
 
 
 class TCPInfo(dict[str, Any]):
@@ -160,7 +165,8 @@ class StreamSocket:
     def set_option(self, name: str, value: Any) -> None:
         """A setting of transport/tcp/variables.py by its name, or by the kernel's: "nodelay", "TCP_NODELAY".
 
-        Besides "congestion" ("tahoe", "reno", "cubic" or a class) before there is a connection; IP_TTL; IP_TOS, whose
+        Besides, before there is a connection, "congestion" ("tahoe", "reno", "cubic" or a class) and "recovery"
+        ("sack", which is "newreno" where the peer has no SACK; "newreno", "reno", or your own); IP_TTL; IP_TOS, whose
         upper six bits are the Differentiated Services Codepoint (the lower two are ECN's, and TCP's own); and, for a
         listener, TCP_FASTOPEN: how many connections opened by a cookie may wait for their handshake to end.
         """
@@ -174,12 +180,12 @@ class StreamSocket:
             self.fast_open = int(value)
             if self.listening:
                 self.listening.queues.fast_open_limit = self.fast_open
-        elif name in ("congestion", "TCP_CONGESTION"):
-            if isinstance(value, str) and value not in CONGESTION:
-                raise SocketError("ENOENT", f"{value!r}: there are {', '.join(CONGESTION)}")
+        elif name in PARTS:
+            if isinstance(value, str) and value not in PARTS[name]:
+                raise SocketError("ENOENT", f"{value!r}: there are {', '.join(PARTS[name])}")
             if self.connection:
-                raise SocketError("EISCONN", "the connection has its congestion control: say so before")
-            self.parts = replace(self.parts, congestion=CONGESTION.get(value, value))
+                raise SocketError("EISCONN", f"the connection has its {name}: say so before")
+            self.parts = replace(self.parts, **{name: PARTS[name].get(value, value)})
         else:
             try:
                 Settings().set(name, value)
@@ -189,6 +195,19 @@ class StreamSocket:
                 raise SocketError(error.name, f"{error}") from None
             self.options[name] = value
         self.settle()
+
+    def get_option(self, name: str) -> Any:
+        """What such an option is now: getsockopt."""
+        name = NAMES.get(name, name)
+        if name in PARTS:
+            part = getattr(self.parts, name)
+            return next((known for known, maker in PARTS[name].items() if maker is part), part)
+        if name == "TCP_FASTOPEN":
+            return self.fast_open
+        settings = self.connection.settings if self.connection else Settings(**self.options)
+        if name not in DEFAULTS:
+            raise SocketError("ENOPROTOOPT", f"no option {name!r}: there are {', '.join(DEFAULTS)}")
+        return getattr(settings, name)
 
     def bind(self, address: Any = "0.0.0.0", port: int = 0, *, reuse_port: bool = False) -> None:
         """Take this address and port.

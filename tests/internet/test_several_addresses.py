@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from netlib.apps.ping import ping
-from netlib.host import DATAGRAM, Host, Interface, Parts
+from netlib.host import DATAGRAM, RAW, Host, Interface, Parts
 from netlib.link.neighbours import REACHABLE, Neighbours
 from netlib.wire.address import IPv4Address, IPv4Interface, MACAddress
 from netlib.wire.address6 import IPv6Address
@@ -80,10 +80,10 @@ def test_the_source_is_the_first_address_in_the_network_of_the_next_hop() -> Non
         one.add_route(network, via=via)
     for destination, source in SOURCES:
         assert str(sent(one, destination).source) == source, destination
-        one.socket().send(IPv4Packet(destination=IPv4Address(destination)), 0.0)
+        one.socket(RAW).send(IPv4Packet(destination=IPv4Address(destination)), 0.0)
         [(_, data)], one.outbox = one.outbox, []
         assert str(IPv4Packet.parse(data).source) == source, destination
-    one.socket().send(IPv4Packet(destination=IPv4Address.BROADCAST), 0.0)
+    one.socket(RAW).send(IPv4Packet(destination=IPv4Address.BROADCAST), 0.0)
     assert str(IPv4Packet.parse(one.outbox[0][1]).source) == "10.0.0.1"
 
 
@@ -113,7 +113,7 @@ def test_a_broadcast_to_any_of_its_networks_is_for_it() -> None:
         one.receive(interface, packet.build(), 0.0)
         assert (one.dropped["IPv4 not for us"] == 0) == ours, destination
     framed, interface = host("10.0.0.1/24", "10.1.0.1/16", mac=MAC)
-    framed.socket().send(IPv4Packet(destination=IPv4Address("10.1.255.255")), 0.0)
+    framed.socket(RAW).send(IPv4Packet(destination=IPv4Address("10.1.255.255")), 0.0)
     [(_, frame)] = framed.outbox
     assert frame[:6] == MACAddress.BROADCAST and frame[12:14] == b"\x08\0"  # itself, not a question
 
@@ -185,7 +185,7 @@ def test_an_interface_with_ipv6_first_gets_ipv4() -> None:
     a, b = sim.host("a"), sim.host("b")
     sim.link((a, "2001:db8::1/64"), (b, "2001:db8::2/64"))
     with pytest.raises(OSError, match="ENETUNREACH"):
-        a.socket().send(IPv4Packet(destination=IPv4Address("10.0.0.2")), 0.0)
+        a.socket(RAW).send(IPv4Packet(destination=IPv4Address("10.0.0.2")), 0.0)
     stray = IPv4Packet(source=b"\x0a\0\0\2", destination=b"\x0a\0\0\1").build()
     a.receive(a.interfaces[0], b"\x02\0\0\0\0\1" + bytes(6) + b"\x08\0" + stray, 0.0)
     assert a.dropped["IPv4 not for us"] == 1

@@ -51,6 +51,7 @@ class Block:
         self.settings = settings = Settings()
         for name, value in (options or {}).items():
             settings.set(name, value)
+        mss = min(mss, settings.mss or mss)
         self.state = CLOSED
         self.error: str | None = None  # errno name
         self.passive = False  # opened by LISTEN
@@ -268,7 +269,7 @@ class Block:
     def sack_blocks(self) -> list[tuple[int, int]]:
         """What to report of data beyond a gap, or received twice (RFC 2883) where the reassembler can tell."""
         report = getattr(self.reassembler, "report", None)
-        if report is not None:
+        if report is not None and self.settings.dsack:
             return list(report())
         return self.reassembler.blocks() if self.reassembler else []
 

@@ -47,6 +47,8 @@ class Reception(Transmission):
         self.peer_mss = options.mss if options.mss is not None else DEFAULT_MSS6 if self.six else DEFAULT_MSS
         self.agree_on_mss()
         self.congestion = self.parts.make("congestion", snd.mss)
+        if settings.initial_window:
+            self.congestion.cwnd = settings.initial_window * snd.mss
         self.recovery = self.parts.make("recovery", self.sack, snd.mss, snd.iss + 1)
         snd.wnd = snd.largest = segment.window
         snd.wl1, snd.wl2 = rcv.irs, snd.una
@@ -94,6 +96,7 @@ class Reception(Transmission):
             self.acknowledge(because, now)
         elif "delayed_ack" not in self.timers:
             self.timers.start("delayed_ack", now + self.settings.delayed_ack)
+            self.note("held", "delayed ACK: data may go along, or acknowledge more", now)
 
     def take_text(self, seq: int, text: bytes, now: float) -> int:
         """Keep what lies in the window; how many bytes are in order by it."""

@@ -316,6 +316,14 @@ class SACK:
         return self.board.hole(start, end)
 
 
+def reno(sack_permitted: bool, mss: int, start: int) -> LossRecovery:
+    return Reno(mss, start)
+
+
+def newreno(sack_permitted: bool, mss: int, start: int) -> LossRecovery:
+    return NewReno(mss, start)
+
+
 def loss_recovery(sack_permitted: bool, mss: int, start: int) -> LossRecovery:
     """netlib's own: by SACK where both ends have said that they can, else NewReno."""
     return SACK(mss, start) if sack_permitted else NewReno(mss, start)

@@ -61,7 +61,8 @@ class Transmission(Block):
         if not self.sending and not self.closing and "persist" not in self.timers:
             return  # as with nearly every segment for who only receives
         end = self.end
-        if snd.nxt == snd.una and end > snd.nxt == snd.max and now - self.sent_at > self.rtt.rto:
+        idle = snd.nxt == snd.una and end > snd.nxt == snd.max and now - self.sent_at > self.rtt.rto
+        if idle and self.settings.slow_start_after_idle:
             # "A TCP SHOULD set cwnd to no more than RW before beginning transmission if the TCP has not sent data in
             # an interval exceeding the retransmission timeout" (RFC 5681 section 4.1)
             self.congestion.on_idle(now)
@@ -73,6 +74,8 @@ class Transmission(Block):
         while snd.nxt >= snd.max or self.probed:  # else there is more to send again, and no room for it
             queued, window = end - snd.nxt, snd.una + snd.wnd - snd.nxt
             allowed, flight = self.congestion.cwnd - self.recovery.pipe(), snd.nxt - snd.una
+            if not self.settings.limited_transmit and not self.recovery.recovering:
+                allowed = min(allowed, self.congestion.cwnd - flight)
             chance = Chance(queued, window, allowed, flight, snd.mss, snd.largest, self.small > snd.una, self.closing)
             length, because = self.policy.decide(chance)
             length = min(length, queued, snd.mss, window)  # a part may be wrong, a window not

@@ -11,6 +11,7 @@ goes out.  So `snd.una < ack <= snd.max` is the RFC's SND.UNA < SEG.ACK =< SND.N
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Any, NamedTuple
 
 DEFAULT_MSS = 536  # bytes: "If an MSS Option is not received at connection setup, ... a default" (MUST-15), for IPv4
@@ -87,19 +88,36 @@ class Receive:
 
 @dataclass(slots=True)
 class Settings:
-    """What a user may set, as socket options do; times in seconds, sizes in bytes."""
+    """What a user may set: `socket.set_option("nodelay", True)`.  Times in seconds, sizes in bytes.
+
+        sending      nodelay cork nagle mss initial_window slow_start_after_idle limited_transmit send_buffer
+        receiving    delayed_ack quick_acks receive_buffer
+        agreed on    window_scaling timestamps sack dsack ecn: by both SYNs, so to be set before there is a connection
+        the path     path_mtu_discovery mtu_probing ttl dscp
+        giving up    syn_retries retries fin_timeout msl keepalive, _idle, _interval, _count
+
+    Some more belong to a socket and not to its connection: "congestion", "recovery" and "TCP_FASTOPEN" in
+    kernel/streams.py, SO_REUSEPORT as `bind(..., reuse_port=True)`.  SYN cookies, queues and who may use Fast Open are
+    the whole host's: `host.tcp.settings`, in kernel/listener.py.
+    """
 
     nodelay: bool = False  # TCP_NODELAY: no Nagle
     cork: bool = False  # TCP_CORK: full segments only
     nagle: str = "minshall"  # or "classic": RFC 9293 section 3.7.4
     delayed_ack: float = 0.04  # "MUST be less than 0.5 seconds" (MUST-40); 0: no delay.  Linux's minimum
     quick_acks: int = 16  # segments at the start whose acknowledgment is not delayed (Linux: TCP_MAX_QUICKACKS)
+    mss: int = 0  # TCP_MAXSEG: the largest payload to announce and to send; 0: what the interface takes
+    initial_window: int = 0  # segments sent at first, as `ip route ... initcwnd`; 0: RFC 6928's ten
+    slow_start_after_idle: bool = True  # "RW", RFC 5681 section 4.1
+    limited_transmit: bool = True  # new data on the first two duplicate acknowledgments (RFC 3042)
     send_buffer: int = 1 << 18
     receive_buffer: int = 1 << 20
     window_scaling: bool = True
-    timestamps: bool = True
+    timestamps: bool = True  # RTT and PAWS (RFC 7323)
     sack: bool = True
+    dsack: bool = True  # what has come twice is told too (RFC 2883)
     ecn: bool = False
+    path_mtu_discovery: bool = True  # IP packets with DF, so that routers tell what is too large (RFC 1191)
     mtu_probing: bool = False  # smaller segments after timeouts in a row, and larger ones to try (RFC 4821)
     msl: float = 30.0  # TIME-WAIT lasts twice as long: Linux's 60 s (RFC 9293 says 2 minutes for one)
     fin_timeout: float = 60.0  # in FIN-WAIT-2, when nobody reads any more: Linux's tcp_fin_timeout
@@ -113,12 +131,29 @@ class Settings:
     keepalive_count: int = 9
 
     def set(self, name: str, value: Any) -> None:
-        """Set one; `CallError` for a name that there is not."""
-        if name not in {field.name for field in fields(self)}:
-            raise CallError("ENOPROTOOPT", f"no option {name!r}")
-        setattr(self, name, value)
+        """Set one; `CallError` for a name that there is not, and for a value that makes no sense."""
+        default = DEFAULTS.get(name)
+        if default is None:
+            raise CallError("ENOPROTOOPT", f"no option {name!r}: there are {', '.join(DEFAULTS)}")
+        least, most = LIMITS.get(name, (0, inf))
+        if isinstance(default, str):
+            fits, expected = value in NAGLE, " or ".join(NAGLE)
+        elif isinstance(default, bool):
+            fits, expected = value in (False, True), "True or False"
+        else:
+            kind = (int, float) if isinstance(default, float) else int
+            fits = isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most
+            expected = f"{'a number' if isinstance(default, float) else 'a whole number'} from {least} to {most}"
+        if not fits:
+            raise CallError("EINVAL", f"{name}={value!r:.40}: it has to be {expected}")
+        setattr(self, name, bool(value) if isinstance(default, bool) else value)
 
     @property
     def shift(self) -> int:
         """The window scale that makes the whole receive buffer sayable in 16 bits."""
         return next(shift for shift in range(15) if self.receive_buffer >> shift <= 0xFFFF or shift == 14)
+
+
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Settings)}
+LIMITS = {"ttl": (1, 255), "dscp": (0, 63), "mss": (0, 65_535), "initial_window": (0, 1 << 16)}
+NAGLE = ("minshall", "classic")
