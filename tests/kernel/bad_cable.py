@@ -11,7 +11,7 @@ from typing import Any
 from netlib.host import STREAM, Host, StreamSocket
 from netlib.kernel.errors import SocketError
 
-LONG = 2 * 3600.0  # seconds: longer than any timer takes to give up
+LONG = 12 * 3600.0  # seconds: longer than any timer takes to give up, and than the slowest conversation
 SAID = {"ETIMEDOUT", "ECONNRESET", "ECONNREFUSED", "EPIPE"}
 
 
@@ -194,6 +194,7 @@ class Conversation:
         for _ in range(most):
             if self.listener and len(self.ends) == 1 and (made := self.listener.accept()):
                 self.ends.append(End(self.random, made, self.both[1]))
+                self.ends[1].work(self.now)
             if all(end.over and (end.ended or end.error) for end in self.ends) and len(self.ends) == 2:
                 break
             if not self.step():
