@@ -45,7 +45,7 @@ notebooks: .venv/instructor.stamp  ## write the solved and the students' noteboo
 zoo: .venv/instructor.stamp  ## run the wrong and right solutions of each exercise (CHAPTER=05)
 	@$(BIN)/netlib zoo $(CHAPTER)
 
-bench: .venv/dev.stamp  ## netlib beside dpkt, scapy and nbgrader, as ratios from one run (ten minutes)
+bench: .venv/dev.stamp  ## netlib beside dpkt, scapy, PyTCP, ns.py, ns-3 and nbgrader, as ratios from one run (fifteen minutes)
 	@$(BIN)/python -m tests.benchmarks
 
 lock: .venv/dev.stamp  ## write constraints.txt anew from pyproject.toml

@@ -7,6 +7,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from .measure import Missing
+
 ROW = "{what:<62} {value:>9}  {target:>9}  {verdict}"
 
 
@@ -17,6 +19,9 @@ def main(words: list[str]) -> None:
         if words and not any(word in path.stem for word in words):
             continue
         for result in import_module(f"{__package__}.{path.stem}").results():
+            if isinstance(result, Missing):
+                print(ROW.format(what=result.what, value="missing", target="", verdict=result.fix), flush=True)
+                continue
             digits = 1 if result.value < 100 else 0
             digits = 2 if result.value < 10 else digits
             value = f"{result.value:.{digits}f} {result.unit}"

@@ -55,3 +55,11 @@ def seconds_per_call(
         if collecting:
             gc.enable()
     return best
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A line of the table for what could not be measured here: what is missing, and the fix."""
+
+    what: str
+    fix: str
