@@ -120,9 +120,9 @@ class Connections:
             return
         if endpoint is not None:
             listening = self.listeners[endpoint]
-            if segment.syn and not segment.ack:
-                return self.arrives_syn(listening, key, segment, now, least)
-            if segment.ack and not segment.syn and self.arrives_ack(listening, key, segment, now):
+            if not segment.ack:  # where it is no SYN, "Drop the segment and return" (section 3.10.7.2, fourth)
+                return self.arrives_syn(listening, key, segment, now, least) if segment.syn else None
+            if not segment.syn and self.arrives_ack(listening, key, segment, now):
                 return
         # "If the state is CLOSED (i.e., TCB does not exist)": a connection that is closed answers as none would
         self.nobody(key, segment, now)

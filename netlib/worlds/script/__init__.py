@@ -51,9 +51,12 @@ def run_script(text: str, name: str = "script", *, parts: Parts | None = None, s
     `ScriptError` where netlib does other than it says, or where it can't be read.  `peer_isn` is the peer's first
     sequence number: a script must hold for any.
     """
-    settings, events = read(text, name)
-    run = Run(name, settings, parts or Parts(), seed, peer_isn)
-    for event in events:
-        run.do(event)
-    run.nothing_more(None)
-    return run
+    try:
+        settings, events = read(text, name)
+        run = Run(name, settings, parts or Parts(), seed, peer_isn)
+        for event in events:
+            run.do(event)
+        run.nothing_more(None)
+        return run
+    except ScriptError as error:
+        raise error.with_traceback(None) from None  # what counts is where in the script, not where in here
