@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("netlib", deadline=None)  # a machine that is busy is no reason to fail
+settings.load_profile("netlib")
 
 ROOT = Path(__file__).parents[1]
 LONG = ("tests/notebooks/", "tests/browser/", "solutions/")

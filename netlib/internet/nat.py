@@ -113,7 +113,7 @@ class NAT:
             if ours:
                 return whole
             # "When a NAT device is unable to establish a NAT Session ... due to resource constraints ..., the NAT
-            # device SHOULD send an ICMP Destination Unreachable message, with a code of 13 ... and drop the original
+            # device SHOULD send an ICMP destination unreachable message, with a code of 13 ... and drop the original
             # packet" (RFC 5508 REQ-8)
             self.refuse(whole, ADMINISTRATIVELY_PROHIBITED)
             return self.drop("NAT exhausted")

@@ -7,7 +7,7 @@
 
 Bounded, for the inside may open as many sessions as it likes, and strangers outside may use a mapping that lets them
 in: `sessions` in all and `per_host` for one inside address, beyond which a new one is refused (a NAT "MUST NOT delete
-existing mappings in order to 'make room' for the new one", RFC 6888 REQ-8); and a part of them for those that were
+existing mappings in order to 'make room' for the new one", RFC 6888 REQ-11); and a part of them for those that were
 opened from outside, where the one that was silent for longest makes room.
 """
 

@@ -263,8 +263,8 @@ class Connections:
         connection = self.table.get((original.source, ports[0], original.destination, ports[1]))
         if connection is None:
             return
-        # "check that the TCP SEQ number ... is within the range of data already sent but not yet acknowledged": who
-        # does not see the connection can't make such an error up (RFC 5927 section 4.1)
+        # "check that the TCP sequence number contained in the payload of the ICMP error message is within the range
+        # SND.UNA =< SEG.SEQ < SND.NXT": who does not see the connection can't make one up (RFC 5927 section 4.1)
         snd = connection.snd
         if (int.from_bytes(quoted[4:8], "big") - snd.una) % SEQUENCE_SPACE >= max(1, snd.max - snd.una):
             self.counters["OutOfWindowIcmps"] += 1
@@ -337,7 +337,7 @@ class Connections:
             packet.dscp = settings.dscp
             if len(destination) == 4:
                 packet.dont_fragment = settings.path_mtu_discovery  # RFC 1191
-            # "ECT codepoints MUST NOT be set on" retransmissions and pure ACKs (RFC 3168 sections 6.1.4 and 6.1.5)
+            # "MUST NOT set either ECT codepoint ... for retransmitted data packets" (RFC 3168 section 6.1.5)
             if marks and segment.payload and segment.sequence not in connection.unmarked:
                 packet.ecn = ECT0
             packet.payload = segment.build(packet)

@@ -9,7 +9,7 @@ back in the acknowledgment.  A flood of SYNs from invented addresses then fills 
 all of it plus a hash of the ends, so that it looks like any other sequence number, and plus the peer's own number, so
 that it grows from connection to connection between the same ends as that does.
 
-32 bits hold no more: "MSS values are limited, and no other options".  Where the peer has timestamps, ours carries the
+32 bits hold no more: a few MSS values, and none of the other options.  Where the peer has timestamps, ours carries the
 others in its lowest bits (`stamp`): it too comes back.  What is lost all the same: a lost final acknowledgment is
 never asked for again, for nobody remembers that one is missing.
 """

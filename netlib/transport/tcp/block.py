@@ -136,7 +136,7 @@ class Block:
         return self.snd.mss < before_this
 
     def clock(self, now: float) -> int:
-        """The timestamp clock, in milliseconds: "between 1 ms and 1 second" a tick (RFC 7323 section 5.4)."""
+        """The timestamp clock, in milliseconds: "in the range 1 ms to 1 sec per tick" (RFC 7323 section 5.4)."""
         return int(now * 1000) % SEQUENCE_SPACE
 
     # ---- telling ---------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ class Block:
         """The window to announce: room in the buffer, by the receiver's silly window avoidance."""
         rcv, nxt = self.rcv, self.rcv.nxt
         rcv.edge = offered_edge(nxt, rcv.edge, self.free(), self.settings.receive_buffer, rcv.mss)
-        # "The window field in a segment where the SYN bit is set MUST NOT be scaled" (RFC 7323 section 2.2).  The
+        # "The window field in a segment where the SYN bit is set ... MUST NOT be scaled" (RFC 7323 section 2.2).  The
         # shift rounds up, so that no offer is taken back; "the receiver MUST honor, as in-window, any segment that
         # would have been in window for any <ACK> sent" (section 2.4), hence `said`.
         shift = 0 if syn else rcv.shift
@@ -276,7 +276,8 @@ class Block:
     def may_be_marked(self, segment: TCPSegment) -> bool:
         """Whether the packet of a segment in `outbox` is to be sent as ECT(0), which a router may mark CE.
 
-        Not "pure ACK packets", "retransmitted data packets" and "window probe" packets (RFC 3168 sections 6.1.4 to 6).
+        Not "pure acknowledgement packets", "retransmitted data packets" and "window probe packets" (RFC 3168 sections
+        6.1.4 to 6.1.6).
         """
         return self.ecn.on and len(segment.payload) > 0 and segment.sequence not in self.unmarked
 

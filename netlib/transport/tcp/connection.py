@@ -301,7 +301,7 @@ class Connection(Reception):
             if not snd.una < ack <= snd.max:
                 return self.reset_for(segment, now)
             self.establish("receive ACK of SYN", now)
-        # "The ACK value is considered acceptable only if it is in the range of ((SND.UNA - MAX.SND.WND) =< SEG.ACK =<
+        # "The ACK value is considered acceptable only if it is in the range of ((SND.UNA - MAX.SND.WND) <= SEG.ACK <=
         # SND.NXT).  All incoming segments whose ACK value doesn't satisfy the above condition MUST be discarded and an
         # ACK sent back" (RFC 5961 section 5)
         if not snd.una - snd.largest <= ack <= snd.max:

@@ -38,7 +38,8 @@ class ECN:
             return
         if segment.cwr:
             self.echo = False
-        # "If the CWR packet itself is marked CE", a new round of ECE begins, hence in this order (6.1.3)
+        # "If another CE packet is received by the data receiver, the receiver would once again send ACK packets with
+        # the ECN-Echo flag set" (6.1.3): also if it is the one with CWR, hence in this order
         if ce:
             self.echo = True
 
@@ -49,8 +50,14 @@ class ECN:
         """
         if not (self.on and segment.ece) or segment.syn or (self.reducing is not None and una <= self.reducing):
             return False
-        self.reducing, self.reduced = nxt, True
+        self.window_cut(nxt)
         return True
+
+    def window_cut(self, nxt: int) -> None:
+        """The congestion window was reduced "for any reason (because of a retransmit timeout, a Fast Retransmit, or in
+        response to an ECN Notification)": the peer is told, and for what was sent before `nxt` that is enough (6.1.2).
+        """
+        self.reducing, self.reduced = nxt, True
 
     def flags(self, new_data: bool) -> tuple[bool, bool]:
         """ECE and CWR of a segment that goes out: CWR "on the first new data packet" after a reduction."""

@@ -19,10 +19,11 @@ End = tuple[bytes, int]  # address and port
 def initial_sequence_number(local: End, remote: End, secret: bytes, now: float) -> int:
     """32 bits for a connection that begins at `now` (seconds) between these ends.
 
-    `secret` has 16 to 64 random bytes, which the host draws once: "it is vital that F() not be computable from the
-    outside, or an attacker could still guess at sequence numbers".
+    `secret` has 16 to 64 random bytes, which the host draws once: "F() MUST NOT be computable from the outside, or an
+    attacker could still guess at sequence numbers from the ISN used for some other connection".
     """
-    # "F() [...] could be a cryptographic hash function of the connection-id and some secret data"
+    # F is a pseudorandom function, which "could be implemented as a cryptographic hash of the concatenation of the
+    # connection-id and some secret data"
     f = blake2b(ends(local, remote), digest_size=4, key=secret).digest()
     return (int(now * TICKS) + int.from_bytes(f, "big")) % SEQUENCE_SPACE
 

@@ -17,7 +17,7 @@ from netlib.wire.options import END, LIMIT, NOP
 from netlib.wire.tcp import MAXIMUM_SEGMENT_SIZE, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE, TCPSegment
 
 FAST_OPEN = 34  # RFC 7413 section 4.1.1
-COOKIE_SIZES = range(4, 17, 2)  # bytes: "4 to 16 bytes", and "the length MUST be an even number"
+COOKIE_SIZES = range(4, 17, 2)  # bytes: "4 to 16 bytes", and an even number
 
 # "The maximum scale exponent is limited to 14 ... If a Window Scale option is received with a shift.cnt value larger
 # than 14, the TCP SHOULD log the error but MUST use 14" (RFC 7323 section 2.3)

@@ -17,7 +17,7 @@ from netlib.transport.tcp.transmission import Transmission
 from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6, LEAST_MTU, LEAST_MTU6
 from netlib.wire.tcp import TCPSegment
 
-RECENT_LIFE = 24 * 86400.0  # seconds: then "TS.Recent is considered invalid" (RFC 7323 section 5.5)
+RECENT_LIFE = 24 * 86400.0  # seconds without a newer one: then TS.Recent is valid no more (RFC 7323 section 5.5)
 
 
 class Reception(Transmission):
@@ -33,7 +33,8 @@ class Reception(Transmission):
         rcv.nxt = rcv.acked = rcv.irs + 1
         rcv.edge = rcv.said = rcv.nxt + told
         self.reassembler = self.parts.make("reassembler", rcv.nxt, settings.receive_buffer + (1 << rcv.shift))
-        # "This option is negotiated in SYN segments": both must have sent it (RFC 7323 section 2.2)
+        # "both sides MUST send Window Scale options in their <SYN> segments to enable window scaling in either
+        # direction" (RFC 7323 section 2.2)
         self.scaling = settings.window_scaling and options.window_scale is not None
         snd.shift = options.window_scale or 0 if self.scaling else 0
         if not self.scaling:
@@ -67,8 +68,8 @@ class Reception(Transmission):
             self.note("dropped", "no timestamp", now)
             return False
         if self.before(options.timestamps[0], self.recent) and now - self.recent_at < RECENT_LIFE:
-            # "If SEG.TSval < TS.Recent and TS.Recent is valid, then treat the arriving segment as not acceptable: Send
-            # an acknowledgment in reply ... and drop the segment"
+            # "SEG.TSval < TS.Recent, TS.Recent is valid (see later discussion), and if the RST bit is not set, then
+            # treat the arriving segment as not acceptable": it is acknowledged and dropped
             self.report_duplicate(seq, len(segment.payload))
             self.acknowledge("not acceptable: an old timestamp (PAWS)", now)
             return False

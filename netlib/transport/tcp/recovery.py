@@ -129,9 +129,10 @@ class Reno:
         self.nxt, self.duplicate_acks, self.limited = self.una, 0, 0
 
     def pipe(self) -> int:
-        # Limited transmit: on the first and second duplicate "a TCP sender SHOULD send a segment of previously unsent
-        # data", while "the amount of outstanding data would remain less than or equal to the congestion window plus 2
-        # segments" (RFC 3042 section 2).  In recovery the controller inflates its window instead.
+        # Limited transmit: "On the first and second duplicate ACKs received at a sender, a TCP SHOULD send a segment of
+        # previously unsent data" (RFC 5681 section 3.2), while "the amount of outstanding data would remain less than
+        # or equal to the congestion window plus 2 segments" (RFC 3042 section 2).  In recovery the controller inflates
+        # its window instead.
         left = 0 if self.recovering else min(self.duplicate_acks, DUP_THRESH - 1) * self.mss
         return max(0, self.nxt - self.una - left)
 
@@ -263,8 +264,8 @@ class SACK:
         return news
 
     def is_d_sack(self, ack: int, blocks: list[Range]) -> bool:
-        """Whether the first block reports what was received twice: it is below the acknowledgment, or "a subset of the
-        second SACK block" (RFC 2883 section 4)."""
+        """Whether the first block reports what was received twice: it is below the acknowledgment, or part of "a
+        (possibly larger) block of data in the receiver's data queue", which the second then is (RFC 2883 section 4)."""
         start, end = blocks[0]
         return end <= ack or (len(blocks) > 1 and blocks[1][0] <= start and end <= blocks[1][1])
 
@@ -292,14 +293,15 @@ class SACK:
         """NextSeg (), in recovery: rules (1), (3) and (4); None for rule (2), new data, or if nothing is to be sent."""
         if not self.recovering:
             return None
-        # "(1) [...] the smallest unSACKed sequence number 'S2' that meets the following three criteria: (1.a) S2 is
-        # greater than HighRxt. (1.b) S2 is less than the highest octet covered by any received SACK. (1.c) IsLost (S2)"
+        # (1) "a smallest unSACKed sequence number 'S2' that meets the following three criteria for determining loss":
+        # "(1.a) S2 is greater than HighRxt. (1.b) S2 is less than the highest octet covered by any received SACK.
+        # (1.c) IsLost (S2) returns true."
         hole = self.board.hole(self.high_rxt, self.board.highest())
         if hole is not None and self.board.is_lost(hole[0]):
             return self.segment(hole)
         if new:  # (2)
             return None
-        if hole is not None:  # "(3) [...] (1.a) and (1.b) above [...] (but for which (1.c) is not)"
+        if hole is not None:  # (3) "(1.a) and (1.b) above (specifically excluding step (1.c))"
             return self.segment(hole)
         # (4) "a single 'rescue' retransmission per entry into loss recovery": of one segment "that MUST include the
         # highest outstanding unSACKed sequence number", which no SACK may ever show to be lost

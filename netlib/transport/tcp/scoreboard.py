@@ -11,7 +11,7 @@ the time is linear in the blocks; the ranges are bounded, and a block that would
 
 from bisect import bisect_left, bisect_right
 
-DUP_THRESH = 3  # "DupThresh [...] the number of duplicate acknowledgments required to trigger retransmission"
+DUP_THRESH = 3  # DupThresh: "the number of duplicate acknowledgments required to trigger a retransmission"
 RANGES = 4096
 
 Range = tuple[int, int]  # the first byte, and one past the last

@@ -294,6 +294,8 @@ class Transmission(Block):
         verdict = self.recovery.on_ack(ack, blocks, flight, now)
         if self.search.probe or self.spared is not None:
             self.probe_is_lost(verdict, flight, now)
+        if verdict.lost:
+            self.ecn.window_cut(self.snd.max)
         verdict.tell(self.congestion, flight, now, self.rtt.smoothed)
         if verdict.because:
             self.note("loss" if verdict.lost else "acknowledged", verdict.because, now)
@@ -310,7 +312,8 @@ class Transmission(Block):
                 self.timed = None
                 self.rtt.sample(now - when, now)
         elif self.retransmissions and options.timestamps and options.timestamps[1]:
-            # "the data used ... is from the segment that was echoed", so Karn's rule is met (RFC 7323 section 4.1)
+            # "the timestamp option removes the ambiguity regarding which instance of the data segment triggered the
+            # acknowledgment" (RFC 6298 section 3)
             elapsed = (self.clock(now) - options.timestamps[1]) % SEQUENCE_SPACE
             if elapsed < 60_000:
                 self.rtt.sample(elapsed / 1000, now)
@@ -320,7 +323,7 @@ class Transmission(Block):
         <- SEG.SEQ, and set SND.WL2 <- SEG.ACK": it "prevents using old segments to update the window"."""
         snd = self.snd
         if snd.wl1 < seq or (snd.wl1 == seq and snd.wl2 <= ack):
-            # "The window field in a segment where the SYN bit is set MUST NOT be scaled" (RFC 7323 section 2.2)
+            # "The window field in a segment where the SYN bit is set ... MUST NOT be scaled" (RFC 7323 section 2.2)
             snd.wnd = segment.window if segment.syn else segment.window << snd.shift
             snd.wl1, snd.wl2 = seq, ack
             snd.largest = max(snd.largest, snd.wnd)
@@ -351,6 +354,7 @@ class Transmission(Block):
                 self.search.begin_anew(now)
                 self.note("timer", f"is it a black hole?  Segments of {snd.mss} bytes from now on", now)
             self.congestion.on_timeout(self.flight, now)
+            self.ecn.window_cut(snd.max)
             self.recovery.on_timeout(now)
             snd.nxt = snd.una  # all that is in flight counts as lost
             self.transmit(now)
@@ -373,7 +377,7 @@ class Transmission(Block):
 
     def resend_syn(self, now: float) -> None:
         self.count_resent(0)
-        self.syn_lost, self.cookie = True, None  # "without data and the Fast Open option" (RFC 7413 section 4.2.1)
+        self.syn_lost, self.cookie = True, None  # without data and Fast Open's option, which something may not let pass
         self.send_segment(self.snd.iss, now, because="SYN is not acknowledged", syn=True, again=True)
 
     def persist_timeout(self, now: float) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from time import process_time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import netlib
 from netlib.transport.tcp.connection import Connection
 from netlib.transport.tcp.options import Options
 from netlib.transport.tcp.states import State, strays
@@ -15,6 +17,9 @@ from netlib.transport.tcp.variables import CallError
 from netlib.wire.tcp import TCPSegment
 
 from .pair import A, B, connected, pair
+from .test_reassembler import lines_run
+
+NETLIB = str(Path(netlib.__file__).parent)
 
 
 def in_state(state: State) -> Connection:
@@ -125,14 +130,14 @@ def test_no_segment_raises_and_no_state_is_left_without_an_arrow(state: State, d
 # ---- floods ---------------------------------------------------------------------------------------------------
 
 
-def flood(count: int, make: object) -> tuple[float, Connection]:
-    link = connected()
-    b, started = link.b, process_time()
+def flood(count: int, make: Any) -> Connection:
+    """What is left of a connection after so many segments."""
+    b = connected().b
     for number in range(count):
-        b.segment_arrives(make(b, number), 2.0)  # type: ignore[operator]
+        b.segment_arrives(make(b, number), 2.0)
         b.outbox.clear()
         b.events.clear()
-    return process_time() - started, b
+    return b
 
 
 def data_at(offset: int, size: int, b: Connection, **more: object) -> TCPSegment:
@@ -157,13 +162,52 @@ FLOODS = {
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_costs_linear_time_and_bounded_memory(name: str) -> None:
-    flood(200, FLOODS[name])
-    short = min(flood(1000, FLOODS[name])[0] for _ in range(2))
-    long, b = flood(8000, FLOODS[name])
-    assert long < 8 * short * 4 + 0.1, f"{short:.3f} s for 1000, {long:.3f} s for 8000"
+    few, many = (lines_run(NETLIB, lambda count: flood(count, FLOODS[name]) and None, count) for count in (150, 1500))
+    assert many < 12 * few
+    b = flood(3000, FLOODS[name])
     held = getattr(b.reassembler, "held", 0)
     assert len(b.received) + held <= b.settings.receive_buffer
-    assert len(b.unmarked) < 100
+    assert len(b.unmarked) < 100 and len(b.timers.due) < 6
+
+
+def sender(count: int) -> Connection:
+    """A connection with `count` segments of one byte under way, each to be acknowledged by itself."""
+    link = connected(nodelay=True, send_buffer=1 << 20)
+    link.a.congestion.cwnd, link.a.snd.wnd = 1 << 24, 1 << 24
+    for _ in range(count):
+        link.a.send(b"x", 2.0)
+    link.a.outbox.clear()
+    return link.a
+
+
+def from_b(a: Connection, acked: int, sack: list[tuple[int, int]] | None = None) -> TCPSegment:
+    wire = [((a.snd.iss + 1 + first) % 2**32, (a.snd.iss + 1 + last) % 2**32) for first, last in sack or []]
+    return TCPSegment(80, 40000, a.rcv.nxt % 2**32, (a.snd.iss + 1 + acked) % 2**32, ack=True, window=65535,
+                      options=Options(timestamps=(2000, 0), sack=wire).build())  # fmt: skip
+
+
+ANSWERS = {
+    "each byte acknowledged": lambda a, n, count: from_b(a, n + 1),
+    "every second byte SACKed": lambda a, n, count: from_b(a, 0, [(2 * n % count, 2 * n % count + 1)]),
+    "from the end": lambda a, n, count: from_b(a, 0, [(count - 2 * n % count - 1, count - 2 * n % count)]),
+    "the same block": lambda a, n, count: from_b(a, 0, [(10, 20)] * 3),
+    "nothing new": lambda a, n, count: from_b(a, 0),
+    "SACKed, then acknowledged": lambda a, n, count: (
+        from_b(a, 0, [(4 * n + 1, 4 * n + 2)]) if 4 * n + 2 < count else from_b(a, 2 * n)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_any_acknowledgments_cost_linear_time(name: str) -> None:
+    def answer(count: int) -> None:
+        a = sender(count)
+        for number in range(count):
+            a.segment_arrives(ANSWERS[name](a, number, count), 2.5)
+            a.outbox.clear()
+            a.events.clear()
+
+    few, many = (lines_run(NETLIB, answer, count) for count in (100, 1000))
+    assert many < 13 * few
 
 
 def test_challenge_acknowledgments_are_few() -> None:

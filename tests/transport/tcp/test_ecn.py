@@ -70,3 +70,21 @@ def test_what_is_sent_again_is_not_to_be_marked() -> None:
     link.a.outbox.clear()
     link.a.acknowledge("", 9.0)
     assert not link.a.may_be_marked(link.a.outbox[0])  # nor are acknowledgments
+
+
+@pytest.mark.parametrize("how", ["fast retransmit", "timeout"])
+def test_the_peer_is_told_of_any_cut_of_the_window(how: str) -> None:
+    """RFC 3168 section 6.1.2: "for any reason"."""
+    link = connected(ecn=True)
+    lost = iter([True])
+    link.fate = lambda link, segment: [] if segment.payload and next(lost, False) else [0.05]
+    link.a.send(bytes(1 if how == "timeout" else 40_000), link.now)
+    link.run(until=link.now + 5)
+    assert link.a.counts["retrans"] >= 1 and not link.a.sending
+    link.a.send(b"after it", link.now)
+    link.run(until=link.now + 5)
+    told = [segment for segment in link.segments("a") if segment.cwr and not segment.syn]
+    assert len(told) == 1
+    assert told[0].payload == (b"after it" if how == "timeout" else bytes(1448))
+    sent = [segment.sequence for segment in link.segments("a")]
+    assert sent.count(told[0].sequence) == 1  # on new data, not on what is sent again

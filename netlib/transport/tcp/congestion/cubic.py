@@ -39,8 +39,9 @@ class Cubic(Reno):
     def on_ack(self, acked: int, flight: int, now: float, rtt: float | None) -> None:
         self.rtt = rtt or self.rtt
         if self.t_epoch is not None and not self.is_limiting(acked, flight):
-            # "CUBIC does not increase its congestion window if a flow is application limited", and t "does not include
-            # application-limited periods" (section 5.8): it stands still.
+            # "CUBIC does not increase its congestion window if a flow is application limited" (section 5.8), and t
+            # "MUST NOT include periods during which cwnd has not been updated due to application-limited behavior"
+            # (section 4.2): it stands still.
             self.t_epoch += now - self.last_ack
         self.last_ack = now
         super().on_ack(acked, flight, now, rtt)
