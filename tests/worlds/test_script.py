@@ -8,6 +8,8 @@ from netlib.host import Parts
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.reassembler import Reassembler
 from netlib.transport.tcp.states import ESTABLISHED, LISTEN, SYN_RECEIVED
+from netlib.view.path import state_path
+from netlib.view.segments import segments
 from netlib.worlds.script import ScriptError, run_script
 
 SERVER = """
@@ -151,6 +153,18 @@ def test_a_bare_connection_has_the_calls_of_the_rfc() -> None:
         +0  > . 1:1(0) ack 1
         +0  > P. 1:11(10) ack 1
         """)
+
+
+def test_what_has_run_can_be_drawn() -> None:
+    run = run_script(SERVER + "+0 c.shutdown()\n+0 > F. 1:1(0) ack 1")
+    assert str(segments(run.packets)).count(" -> ") == 4
+    assert "FIN-WAIT-1" in str(state_path(run.names["c"].events))
+
+
+def test_an_error_has_no_frames_of_the_inside() -> None:
+    with pytest.raises(ScriptError) as caught:
+        run_script("0 nothing")
+    assert len(caught.traceback) == 2
 
 
 def test_simulated_time_is_not_waited_for_without_end() -> None:

@@ -35,6 +35,10 @@ the options must be as said, none where none are said, any with <...>; the windo
 flags may stand what is around the segment: [ttl 9], [dscp 46], [ecn ce], [from 192.0.2.3:80], [to :81], [ip options
 0101], [bad checksum].  The host is 192.0.2.1 (2001:db8::1), the peer 192.0.2.2; ports are those of the last bind or
 connect, and 40000 for a peer that connects.
+
+What has run can be looked at: `run.packets` as a capture (`segments(run.packets)`), `run.names["c"].events` with all
+that the connection did and why (`state_path(run.names["c"].events)`), `run.host`.  Parts of yours are tried by
+`run_script(text, parts=Parts(tcp=TCPParts(rtt=MyRTT)))`.
 """
 
 from netlib.host import Parts

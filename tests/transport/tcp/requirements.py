@@ -56,6 +56,9 @@ from netlib.worlds.script import run_script
 print(run_script(open("tests/transport/tcp/scripts/close/MUST-13-TIME-WAIT.pkt").read()))
 ```
 
+`segments(run.packets)` (netlib.view.segments) draws what a run has sent and got, and
+`run_script(text, parts=Parts(tcp=TCPParts(rtt=MyRTT)))` runs it with a part of yours.
+
 All of them run with `python -m pytest tests/transport/tcp/test_scripts.py`, each twice: from different first sequence
 numbers of the peer. Together they take every arrow of the state figure. MUST, SHLD (SHOULD), MAY and REC
 (RECOMMENDED) are the RFC's numbers; the words are ours.
