@@ -180,8 +180,8 @@ class Watched(Reno):
 
     def note(self, now: float) -> None:
         if self.socket:
-            info, threshold = self.socket.info, None if self.ssthresh == UNLIMITED else self.ssthresh // self.mss
-            self.samples.append(Sample(now, info.bytes_acked, info.cwnd, threshold, self.recovering))
+            info = self.socket.info
+            self.samples.append(Sample(now, info.bytes_acked, info.cwnd, info.ssthresh, self.recovering))
 
     def on_ack(self, acked: int, flight: int, now: float, rtt: float | None) -> None:
         super().on_ack(acked, flight, now, rtt)

@@ -31,14 +31,16 @@ class RTTPart(Protocol):
 class RTT:
     """SRTT (`smoothed`, None before the first sample), RTTVAR (`variation`) and RTO of RFC 6298, in seconds.
 
-    The RFC's lower bound is 1 s, "SHOULD"; the default here is Linux's 0.2 s.
+    The RFC's lower bound is 1 s, "SHOULD", lest an acknowledgment that is delayed be taken for a loss; the default here
+    is 0.2 s.  Linux has no lower bound but waits 0.2 s `more` than a round trip takes, at least: RTT(more=0.2).
     """
 
-    __slots__ = ("initial", "latest", "lowest", "maximum", "minimum", "rto", "smoothed", "variation")
+    __slots__ = ("initial", "latest", "lowest", "maximum", "minimum", "more", "rto", "smoothed", "variation")
 
-    def __init__(self, initial: float = 1.0, minimum: float = 0.2, maximum: float = 60.0) -> None:
+    def __init__(self, initial: float = 1.0, minimum: float = 0.2, maximum: float = 60.0, more: float = 0.0) -> None:
         # "Until a round-trip time (RTT) measurement has been made [...] the sender SHOULD set RTO <- 1 second" (2.1)
         self.initial, self.minimum, self.maximum = initial, minimum, maximum
+        self.more = max(GRANULARITY, more)
         self.smoothed: float | None = None
         self.variation = 0.0
         self.rto = initial
@@ -64,7 +66,7 @@ class RTT:
             self.variation += beta * (abs(self.smoothed - seconds) - self.variation)
             self.smoothed += alpha * (seconds - self.smoothed)
         # "RTO <- SRTT + max (G, K*RTTVAR)" (2.3), which also ends any back-off (section 5)
-        self.rto = self.bounded(self.smoothed + max(GRANULARITY, K * self.variation))
+        self.rto = self.bounded(self.smoothed + max(self.more, K * self.variation))
 
     def back_off(self) -> None:
         """Wait twice as long: "The host MUST set RTO <- RTO * 2 ('back off the timer')" (5.5)."""

@@ -41,6 +41,14 @@ def test_it_backs_off_to_a_minute_and_a_sample_ends_that() -> None:
     assert rtt.rto == 0.2  # the minimum
 
 
+def test_by_choice_the_bound_is_on_top_of_a_round_trip() -> None:
+    """As Linux's tcp_rto_min: on a steady path an acknowledgment that is delayed is no loss, however long the path."""
+    rtt = RTT(more=0.2)
+    for _ in range(200):
+        rtt.sample(0.18, 0.0)
+    assert rtt.rto == pytest.approx(0.38)
+
+
 def test_a_steady_path_leaves_the_granularity_on_top() -> None:
     rtt = RTT(minimum=0.0)
     for _ in range(200):
