@@ -1,6 +1,6 @@
 """netlib's TCP and the kernel's over TUN: many bytes, a bad link, many connections; we as client and as server.
 
-100 MB each way:  NETLIB_MEGABYTES=100 python -m pytest tests/interop/test_tcp_transfers_kernel.py -k megabytes_go
+In a hurry:  NETLIB_MEGABYTES=5 python -m pytest tests/interop/test_tcp_transfers_kernel.py
 """
 
 import os
@@ -36,7 +36,7 @@ from .tcp_kernel import (
 
 reason = missing()
 pytestmark = pytest.mark.skipif(reason is not None, reason=reason or "")
-MEGABYTES = int(os.environ.get("NETLIB_MEGABYTES", "20"))  # each way: CI has little time
+MEGABYTES = int(os.environ.get("NETLIB_MEGABYTES", "100"))  # each way
 AT_ONCE, ROUNDS = 200, 5
 
 
