@@ -41,7 +41,7 @@ def output(out: str) -> bool:
 
 
 def nat(out: str) -> bool:
-    [mine, netlibs] = [line.split(":", 1)[1].strip() for line in out.splitlines()]
+    mine, netlibs = [line.split(":", 1)[1].strip() for line in out.splitlines()]
     return mine == netlibs == "([100000, 100000], ['203.0.113.1', '203.0.113.1'])"
 
 
@@ -54,6 +54,7 @@ SHOWS: dict[str, Callable[[str], bool]] = {
     "output": output,
     "connection": lambda out: out.count(" all bytes there") == 4 and "NOT" not in out,
     "nat": nat,
+    "nat_table": lambda out: nat("\n".join(out.splitlines()[:2])) and "10.0.0.3:5000 is port 4000" in out,
 }
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from netlib.internet.fragments import Reassembler
 from netlib.internet.icmp import RateLimit, may_report
 from netlib.internet.nat import NAT, NATPart
+from netlib.internet.nat_own import OwnTableNAT
 from netlib.internet.parts import InternetParts, ReassemblerPart, RoutesPart, returned
 from netlib.internet.redirects import REDIRECT_HOST, Redirects, may_obey, may_redirect
 from netlib.internet.routes import Route
@@ -300,7 +301,11 @@ class Internet:
         `listens` tells whether a socket of our own does at a TCP port.
         """
         self.outside = outside
-        self.nat = self.parts.nat([own.address for own in self.ports[outside].addresses], self.random)
+        addresses = [own.address for own in self.ports[outside].addresses]
+        if self.parts.nat_table is not None:
+            self.nat = OwnTableNAT(addresses, self.random, table=self.parts.nat_table)
+        else:
+            self.nat = self.parts.nat(addresses, self.random)
         if isinstance(self.nat, NAT):
             self.nat.dropped = self.nat.reassembler.dropped = self.dropped
             self.nat.listens = listens

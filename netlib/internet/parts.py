@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from netlib.internet.fragments import Reassembler, fragment
 from netlib.internet.icmp import echo_reply, error
 from netlib.internet.nat import NAT, NATPart
+from netlib.internet.nat_own import NATTablePart
 from netlib.internet.routes import Route, Routes
 from netlib.link.discovery import Discovery, DiscoveryPart
 from netlib.wire.address import IPv4Address, IPv4Network, MACAddress
@@ -86,3 +87,4 @@ class InternetParts:
     routes: Callable[[], RoutesPart] = Routes
     neighbours6: Callable[[MACAddress, bool], DiscoveryPart] = Discovery
     nat: Callable[[list[IPv4Address], Random], NATPart] = NAT  # where `Host.add_nat` asks for one
+    nat_table: Callable[[list[IPv4Address], Random], NATTablePart] | None = None  # of netlib's NAT; None: its own

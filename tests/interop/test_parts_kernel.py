@@ -1,9 +1,9 @@
-"""A page goes to curl on a live kernel, through 2 % loss, with every part of TCP and the NAT somebody's own.
+"""A page goes to curl on a live kernel, through 2 % loss, with every part of TCP and the NAT's table somebody's own.
 
     curl 10.9.0.1 -- TUN -- 10.9.0.2 router 203.0.113.1 -- wire, 2 % lost each way -- 203.0.113.9 server
 
-Two netlib hosts, each live in a thread of its own: the router has the NAT of examples/nat.py, the server the other
-parts of examples/.  The wire between them is a pair of sockets.  The server knows no way to 10.9.0.0/24: what it sends
+Two netlib hosts, each live in a thread of its own: the router has the NAT table of examples/nat_table.py, or all of the
+NAT of examples/nat.py; the server the other parts of examples/.  The wire between them is a pair of sockets.  The server knows no way to 10.9.0.0/24: what it sends
 back to curl goes to the address that the NAT gave it.
 """
 
@@ -117,11 +117,11 @@ async def serve_page(host: Host) -> None:
 
 
 @contextmanager
-def network(parts: TCPParts, nat: Any, loss: float = 0.02) -> Iterator[tuple[Live, Live, list[Wire]]]:
+def network(parts: TCPParts, nat: Parts, loss: float = 0.02) -> Iterator[tuple[Live, Live, list[Wire]]]:
     """Server and router, live, and the wire between them."""
     server = Host("server", Random(1), Parts(tcp=parts))
     server.attach(f"{SERVER}/24")
-    router = Host("router", Random(2), Parts(nat=nat), forwarding=True)
+    router = Host("router", Random(2), nat, forwarding=True)
     inside, outside = router.attach("10.9.0.2/24"), router.attach("203.0.113.1/24")
     router.add_nat(outside)
     wires = [Wire(end, loss, seed) for seed, end in enumerate(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))]
@@ -136,8 +136,9 @@ def network(parts: TCPParts, nat: Any, loss: float = 0.02) -> Iterator[tuple[Liv
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize("nat", ["nat_table", "nat"])
 def test_a_page_goes_to_curl_through_loss_with_every_part_replaced_at_once(
-    example: Callable[[str, str], Any], tmp_path: Path
+    example: Callable[[str, str], Any], tmp_path: Path, nat: str
 ) -> None:
     calls: Counter[str] = Counter()
 
@@ -154,7 +155,9 @@ def test_a_page_goes_to_curl_through_loss_with_every_part_replaced_at_once(
         output=mine("output", "output", "MyOutput"),
         connection=mine("connection", "connection", "MyConnection"),
     )
-    with network(parts, mine("nat", "nat", "MyNAT")) as (router, server, wires):
+    table = Parts(nat_table=mine("nat_table", "nat_table", "MyTable"))
+    whole = Parts(nat=mine("nat", "nat", "MyNAT"))
+    with network(parts, table if nat == "nat_table" else whole) as (router, server, wires):
         server.spawn(serve_page(server.host))
         done = run(f"curl -sS --max-time 60 -D {tmp_path / 'head'} -o {tmp_path / 'page'} http://{SERVER}/", 90)
         assert done.returncode == 0, done.stderr
@@ -163,7 +166,8 @@ def test_a_page_goes_to_curl_through_loss_with_every_part_replaced_at_once(
         assert not router.errors and not server.errors, router.trouble() + server.trouble()
     segments = len(PAGE) // 1460
     assert sum(wire.lost for wire in wires) > segments / 100
+    asked = {"nat": ("nat.outbound", "nat.inbound"), "nat_table": ("nat_table.outside", "nat_table.inside")}[nat]
     for often in ("unwrap", "rtt.sample", "congestion.on_ack", "recovery.on_sent", "recovery.on_ack", "output.decide",
-                  "connection.segment_arrives", "nat.outbound", "nat.inbound"):  # fmt: skip
+                  "connection.segment_arrives", *asked):  # fmt: skip
         assert calls[often] > 50, (often, calls)
     assert calls["reassembler.insert"] and calls["congestion.on_loss"] and calls["recovery.next_segment"], calls
