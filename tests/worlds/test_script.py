@@ -73,6 +73,10 @@ def test_expected_and_got_stand_side_by_side() -> None:
         ("+0 c.connect()", "raises EISCONN, not nothing"),
         ("+0 c.close() raises EPIPE", "raises nothing, not EPIPE"),
         (".05 c.close()", "this time is over"),
+        ("+0 < . 1:1(0) ack 1 <...>", "line 9: <...> is for what netlib sends"),
+        ("+0 < . 1:70001(70000) ack 1", "line 9: IPv4Packet.total_length"),
+        ("+0 < . 1:1(0) ack 1 <wscale 300>", "line 9: bytes must be in range"),
+        ("+0 < [from 1.2.3:80] . 1:1(0) ack 1", "line 9: "),
         ("* c.close()", "'*' is for what netlib sends"),
     ],
 )
@@ -136,6 +140,10 @@ def test_errors_of_icmp_and_what_is_around_a_segment() -> None:
         +0  c.send(9) raises ECONNREFUSED
         """.replace("R 1:1(0)", "R 1:1(0)")
     )
+
+
+def test_a_time_may_be_said_in_two_ways() -> None:
+    run_script("0 c = socket()\n+.1 c.state\n+.2 c.state\n.3 c.state\n.3 c.connect()\n.3 > S 0:0(0) <...>")
 
 
 def test_ipv6() -> None:

@@ -11,6 +11,7 @@ from netlib.transport.tcp.connection import Connection
 from netlib.transport.tcp.states import CLOSED, State
 from netlib.transport.tcp.variables import CallError
 from netlib.wire.address6 import ip_address
+from netlib.wire.errors import WireError
 from netlib.wire.icmp import ICMPMessage
 from netlib.wire.ipv4 import ICMP, TCP, IPv4Packet
 from netlib.worlds.script.calls import User
@@ -83,20 +84,16 @@ class Run:
             return self.expect(event, earliest, latest if latest < inf else self.at + LONGEST)
         if latest == inf:
             raise self.failure(event, "'*' is for what netlib sends; say when this happens")
-        if earliest < self.at:
+        if earliest < self.at - NEARLY:
             raise self.failure(event, f"this time is over: the event before was at {self.at:.3f}")
         self.advance(earliest)
         self.nothing_more(event)
-        self.at = self.host.now = earliest
+        self.at = self.host.now = max(earliest, self.at)
         if event.kind == "call":
             self.call(event)
         else:
-            said_of = event.segment
-            assert said_of is not None
-            packet = self.error_packet(event, said_of) if event.kind == "icmp" else self.packet(said_of)
-            said = event.text[event.text.index("<") :]
-            self.log.append(f"{self.at:9.3f} {said}")
-            data = packet.build()
+            data = self.incoming(event)
+            self.log.append(f"{self.at:9.3f} {event.text[event.text.index('<') :]}")
             self.packets.append((self.at, data))
             self.host.receive(self.interface, data, self.at)
         self.collect()
@@ -212,6 +209,17 @@ class Run:
     def own_first(self, *ends: Any) -> int:
         """Our first number of the last connection between these ends."""
         return self.first.get(ends, 0)
+
+    def incoming(self, event: Event) -> bytes:
+        """The packet that a line lets come from the network."""
+        said = event.segment
+        assert said is not None
+        try:
+            packet = self.error_packet(event, said) if event.kind == "icmp" else self.packet(said)
+            data: bytes = packet.build()
+            return data
+        except (ScriptError, WireError, ValueError, OverflowError) as error:
+            raise self.failure(event, str(error)) from None
 
     def packet(self, said: Segment) -> Any:
         """The packet from the peer that a line says."""
