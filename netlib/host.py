@@ -436,14 +436,14 @@ class Host:
         requests, neighbours.outbox = neighbours.outbox, []
         failed, neighbours.failed = neighbours.failed, []
         ours = interface.mac or MACAddress.ANY
-        for to, data in addressed("neighbours.resolved", resolved):
-            frame = EthernetFrame(to, ours, ETHERTYPE_IPV4, returned("neighbours.resolved", data, bytes))
-            self.outbox.append((interface, frame.build()))
+        for to, data in resolved if isinstance(neighbours, Neighbours) else addressed("neighbours.resolved", resolved):
+            packet = returned("neighbours.resolved", data, bytes)
+            self.outbox.append((interface, EthernetFrame.around(packet, to, ours, ETHERTYPE_IPV4)))
         for to, arp in addressed("neighbours.outbox", requests):
             data = arp.build() if isinstance(arp, ARPPacket) else returned("neighbours.outbox", arp, bytes)
             self.outbox.append((interface, EthernetFrame(to, ours, ETHERTYPE_ARP, data).build()))
         for data in failed:
             self.dropped["ARP no answer"] += 1
-            packet = IPv4Packet.parse(returned("neighbours.failed", data, bytes))
-            self.internet.redirects.forget(packet.destination)  # if that is how it came to this next hop
-            self.internet.report(data, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)
+            about = IPv4Packet.parse(returned("neighbours.failed", data, bytes))
+            self.internet.redirects.forget(about.destination)  # if that is how it came to this next hop
+            self.internet.report(data, about, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, now)

@@ -283,7 +283,7 @@ class Connections:
             self.transmit(connection)
         state = connection.state
         if self.touched is not None:
-            self.touched |= {connection: None, self.opening.get(connection, connection): None}
+            self.touched[connection] = self.touched[self.opening.get(connection, connection)] = None
         if connection in self.asking and state is not SYN_SENT:
             self.learn(connection, self.asking.pop(connection), now)
         if connection in self.opening and state is not SYN_RECEIVED:

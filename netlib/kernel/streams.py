@@ -319,7 +319,8 @@ class StreamSocket:
             return b""
         data = connection.receive(limit, self.clock.now)
         if data:
-            self.settle()
+            if connection.outbox:  # a larger window is announced
+                self.settle()
             return data
         return b"" if connection.ended else None
 

@@ -36,6 +36,11 @@ class EthernetFrame(Header):
         """The bytes of this frame, without padding."""
         return self.build_header() + self.payload
 
+    @staticmethod
+    def around(payload: bytes, destination: MACAddress, source: MACAddress, ethertype: int) -> bytes:
+        """The bytes of a frame with this payload: what `build` gives, for who makes many."""
+        return destination + source + ethertype.to_bytes(2, "big") + payload
+
     def meaning(self, name: str) -> str:
         if name == "ethertype":
             return ETHERTYPE_NAMES.get(self.ethertype, "length" if self.ethertype <= 1500 else "")

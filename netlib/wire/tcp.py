@@ -74,9 +74,10 @@ class TCPSegment(Header):
         options = padded(self.options, "TCPSegment.options") if self.options else b""
         self.header_words = 5 + len(options) // 4
         before, self.checksum = self.checksum, 0
-        data = self.build_header() + options + self.payload
-        self.checksum = internet_checksum(data, below.pseudo_header(len(data)) if below else b"") or same_zero(before)
-        return data[:16] + self.checksum.to_bytes(2, "big") + data[18:]
+        head, text = self.build_header() + options, self.payload
+        pseudo_header = below.pseudo_header(len(head) + len(text)) if below else b""
+        self.checksum = internet_checksum(text, pseudo_header + head) or same_zero(before)
+        return head[:16] + self.checksum.to_bytes(2, "big") + head[18:] + text
 
     @property
     def header_length(self) -> int:

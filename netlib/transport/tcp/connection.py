@@ -28,6 +28,7 @@ from netlib.transport.tcp.states import (
     FIN_WAIT_2,
     LAST_ACK,
     LISTEN,
+    OPEN_TO_QUEUE,
     OPEN_TO_RECEIVE,
     OPEN_TO_SEND,
     SYN_RECEIVED,
@@ -80,7 +81,7 @@ class Connection(Reception):
         """Queue bytes; returns how many there was room for.  `CallError` where the RFC says "error"."""
         if self.error or self.state is CLOSED:
             raise CallError(self.error or "ENOTCONN", "connection does not exist")
-        if self.closing or self.state not in OPEN_TO_SEND | {LISTEN, SYN_SENT, SYN_RECEIVED}:
+        if self.closing or self.state not in OPEN_TO_QUEUE:
             raise CallError("EPIPE", "connection closing")
         room = max(0, self.settings.send_buffer - len(self.sending))
         self.sending += data[:room]
@@ -165,7 +166,7 @@ class Connection(Reception):
     @property
     def writable(self) -> bool:
         """Whether SEND takes at least one byte, or fails at once."""
-        return self.state in (OPEN_TO_SEND | {CLOSED}) and len(self.sending) < self.settings.send_buffer
+        return (self.state in OPEN_TO_SEND or self.state is CLOSED) and len(self.sending) < self.settings.send_buffer
 
     @property
     def info(self) -> dict[str, Any]:

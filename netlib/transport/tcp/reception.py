@@ -56,9 +56,10 @@ class Reception(Transmission):
 
     def is_acceptable(self, seq: int, length: int) -> bool:
         """Table 6: "four cases for the acceptability test"."""
-        nxt, wnd = self.rcv.nxt, self.rcv.wnd
+        nxt = self.rcv.nxt
+        wnd = self.rcv.said - nxt  # RCV.WND, as long as it is above 0
         if length == 0:
-            return nxt <= seq < nxt + wnd if wnd else seq == nxt
+            return nxt <= seq < nxt + wnd if wnd > 0 else seq == nxt
         return wnd > 0 and (nxt <= seq < nxt + wnd or nxt <= seq + length - 1 < nxt + wnd)
 
     def is_timely(self, segment: TCPSegment, seq: int, options: Options, now: float) -> bool:

@@ -69,6 +69,7 @@ ABORTED: dict[tuple[State, State], str] = {
 SYNCHRONIZED = frozenset({ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT, CLOSING, LAST_ACK, TIME_WAIT})
 # The user has not called CLOSE yet, so SEND is allowed
 OPEN_TO_SEND = frozenset({ESTABLISHED, CLOSE_WAIT})
+OPEN_TO_QUEUE = OPEN_TO_SEND | {LISTEN, SYN_SENT, SYN_RECEIVED}  # or it is queued until it may go
 # What was queued, and our FIN, may still have to be sent or sent again
 MAY_TRANSMIT = frozenset({ESTABLISHED, CLOSE_WAIT, FIN_WAIT_1, CLOSING, LAST_ACK})
 # The peer has not sent its FIN yet, so text may arrive

@@ -276,11 +276,13 @@ class Transmission(Block):
     def on_no_progress(self, segment: TCPSegment, options: Options, now: float) -> None:
         """SEG.ACK = SND.UNA: it may be a duplicate in the sense of RFC 5681 section 2, or have news by SACK."""
         snd = self.snd
+        if snd.nxt == snd.una or self.probed:
+            return  # nothing is in flight
         # "(a) the receiver of the ACK has outstanding data, (b) the incoming acknowledgment carries no data, (c) the
         # SYN and FIN bits are both off, (d) the acknowledgment number is equal to the greatest acknowledgment
         # received ... and (e) the advertised window in the incoming acknowledgment equals" the last one
         duplicate = not segment.payload and not segment.fin and segment.window << snd.shift == snd.wnd
-        if self.flight and not self.probed and (duplicate or (self.sack and options.sack)):
+        if duplicate or (self.sack and options.sack):
             self.consult(snd.una, options, self.flight, now)
 
     def consult(self, ack: int, options: Options, flight: int, now: float) -> bool:
