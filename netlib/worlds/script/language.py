@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from netlib.wire.icmp import NAMES
+from netlib.wire import icmp, icmpv6
 
 FLAGS = {"S": "syn", "F": "fin", "R": "rst", "P": "psh", "U": "urg", "E": "ece", "W": "cwr", ".": "ack"}
-ERRORS = {name: numbers for numbers, name in NAMES.items() if numbers[0] in (3, 4, 11, 12)}  # ICMP's, by their names
+# ICMP's errors and ICMPv6's, by their names: type and code
+ERRORS = {name: numbers for numbers, name in icmp.NAMES.items() if numbers[0] in (3, 4, 11, 12)}
+ERRORS6 = {name: numbers for numbers, name in icmpv6.NAMES.items()} | {"packet too big": (icmpv6.PACKET_TOO_BIG, 0)}
 ANY = "..."  # options that may be any
 USUAL = {"ttl": 64, "dscp": 0, "ecn": "none"}  # around a segment, and not worth a word
 
@@ -90,7 +92,7 @@ class Event:
     relative: bool  # ... after the event before it; else since the start
     kind: str  # "<", ">", "icmp", "call"
     segment: Segment | None = None  # in or out; of an ICMP error the one that it quotes
-    icmp: tuple[int, int] = (0, 0)  # type, code
+    icmp: str = ""  # the error's name
     mtu: int = 0
     target: str = ""  # what an assignment assigns to
     code: CodeType | None = None  # of what is called or must be true
@@ -185,8 +187,9 @@ def read_event(line: Line) -> Event:
 
 def read_icmp(line: Line, event: Event) -> None:
     event.kind = "icmp"
-    names = "|".join(sorted(map(re.escape, ERRORS), key=len, reverse=True))
-    event.icmp = ERRORS[line.need(names, f"an ICMP error: {', '.join(ERRORS)}")[0]]
+    names = list(ERRORS | ERRORS6)
+    pattern = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    event.icmp = line.need(pattern, f"an ICMP error: {', '.join(names)}")[0]
     if mtu := line.take(r"mtu (\d+)"):
         event.mtu = int(mtu[1])
     line.need(r"of\b", "'of' and the segment that the error quotes")

@@ -13,9 +13,11 @@ from netlib.transport.tcp.variables import CallError
 from netlib.wire.address6 import ip_address
 from netlib.wire.errors import WireError
 from netlib.wire.icmp import ICMPMessage
-from netlib.wire.ipv4 import ICMP, TCP, IPv4Packet
+from netlib.wire.icmpv6 import ICMPv6Message
+from netlib.wire.ipv4 import ICMP, TCP
+from netlib.wire.ipv6 import ICMPV6
 from netlib.worlds.script.calls import User
-from netlib.worlds.script.language import Event, ScriptError, Segment
+from netlib.worlds.script.language import ERRORS, ERRORS6, Event, ScriptError, Segment
 from netlib.worlds.script.segments import ECN, build, understand, unwrap
 
 HOST, PEER, HOST6, PEER6 = "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"  # RFC 5737, RFC 3849
@@ -235,18 +237,24 @@ class Run:
             packet.options = bytes.fromhex(options)
         return packet
 
-    def error_packet(self, event: Event, said: Segment) -> IPv4Packet:
-        """An ICMP error of a router about a segment of ours."""
+    def error_packet(self, event: Event, said: Segment) -> Any:
+        """An ICMP error of a router, here the peer, about a segment of ours."""
+        errors = ERRORS6 if self.six else ERRORS
+        if event.icmp not in errors:
+            raise ScriptError(f"there is no {event.icmp!r} in {'ICMPv6' if self.six else 'ICMP'}")
         address, port, peer, peer_port = self.ends(said, True)
-        about = IPv4Packet(source=address, destination=peer, protocol=TCP)
+        network = self.host.tcp.network
+        about = network.packet(address, peer, TCP, 64)
         firsts = self.own_first(address, port, peer, peer_port), self.peer_isn
         about.payload = build(said, (port, peer_port), *firsts).build(about)
-        message: Any = ICMPMessage.of_type[event.icmp[0]](code=event.icmp[1])
+        kind, code = errors[event.icmp]
+        message: Any = (ICMPv6Message if self.six else ICMPMessage).of_type[kind](code=code)
         if event.mtu:
-            message.next_hop_mtu = event.mtu
-        message.payload = about.build()[:28]
-        router: Any = ip_address(PEER)
-        return IPv4Packet(source=router, destination=address, protocol=ICMP, payload=message.build())
+            setattr(message, "mtu" if self.six else "next_hop_mtu", event.mtu)
+        message.payload = about.build()[: 1232 if self.six else 28]
+        packet = network.packet(ip_address(self.peer), address, ICMPV6 if self.six else ICMP, 64)
+        packet.payload = message.build(packet)
+        return packet
 
     def understand(self, data: bytes) -> Segment:
         """A packet that netlib has sent, as a script says it."""
