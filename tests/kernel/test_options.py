@@ -225,3 +225,18 @@ def test_each_option_is_in_the_table_and_in_the_docs() -> None:
             assert re.search(rf"\b{name}\b", table), name
         assert f"`{name}`" in page, name
     assert set(NAMES.values()) <= {*DEFAULTS, *PARTS}
+
+
+def test_no_segment_goes_without_a_reason() -> None:
+    trial = Trial(client={"initial_window": 2})
+    trial.sim.links[0].loss = 0.1
+    trial.client.send(bytes(100_000))
+    trial.server.send(bytes(30_000))
+    trial.run(20.0)
+    trial.client.shutdown()
+    trial.run(5.0)
+    for socket, name in ((trial.client, "a"), (trial.server, "b")):
+        events, segments = socket.events, trial.segments(name)
+        said = [event for event in events if event.kind in ("sent", "resent")]
+        assert len(said) == len(segments) and all(event.because for event in events)
+        assert any(event.kind == "resent" for event in said) and any(event.kind == "held" for event in events)

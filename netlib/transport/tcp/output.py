@@ -30,6 +30,7 @@ NAGLE = "Nagle: little data, and some is in flight"
 MINSHALL = "Nagle (Minshall): little data, and a small segment is in flight"
 CORK = "corked: less than a full segment"
 SILLY = "silly window avoidance: the peer allows less than a segment"
+REPAIR_WAITS = "the rest of what counts as lost is sent again when the window has room"
 LITTLE_CWND = "the congestion window allows less than a segment"
 
 FR = 2  # the receiver's: "Fr is a fraction whose recommended value is 1/2"

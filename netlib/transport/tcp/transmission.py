@@ -13,7 +13,7 @@ output.py.
 
 from netlib.transport.tcp.block import Block
 from netlib.transport.tcp.options import Options
-from netlib.transport.tcp.output import NOTHING, Chance
+from netlib.transport.tcp.output import NOTHING, REPAIR_WAITS, Chance
 from netlib.transport.tcp.recovery import Verdict
 from netlib.transport.tcp.scoreboard import DUP_THRESH
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
@@ -66,7 +66,7 @@ class Transmission(Block):
             # "A TCP SHOULD set cwnd to no more than RW before beginning transmission if the TCP has not sent data in
             # an interval exceeding the retransmission timeout" (RFC 5681 section 4.1)
             self.congestion.on_idle(now)
-        because = ""
+        because = REPAIR_WAITS
         while self.resend_next(now):
             pass
         if self.settings.mtu_probing and self.probe_path(now):
