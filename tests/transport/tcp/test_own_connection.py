@@ -153,3 +153,34 @@ def test_what_is_missing_is_named_and_one_made_from_netlibs_own_needs_nothing_be
     a, _ = ends(True, False, Mine)
     assert type(a) is Mine
     assert isinstance(ends(True, False)[0], OwnConnection)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_segment_makes_it_raise(seed: int) -> None:
+    random = Random(seed)
+    for _ in range(60):
+        link = Pair(*ends(True, False))
+        link.a.open(0.0)
+        link.run(until=random.choice([0.0, 0.06, 1.0]))
+        for _ in range(random.randrange(40)):
+            link.now += random.random() / 10
+            own, near = link.a.snd.max, getattr(link.a.part, "rcv", 0)  # type: ignore[attr-defined]
+            flags = {flag: random.random() < 0.2 for flag in ("syn", "fin", "rst", "urg", "psh")}
+            segment = TCPSegment(
+                sequence=(near + random.choice([0, 0, 0, 1, -1, 100, 2**31, random.randrange(2**32)])) % 2**32,
+                acknowledgment=(own - random.choice([0, 0, 1, -1, 500, random.randrange(2**32)])) % 2**32,
+                ack=random.random() < 0.9,
+                window=random.choice([0, 1, 65_535]),
+                options=random.choice([b"", random.randbytes(8)]),
+                payload=bytes(random.choice([0, 0, 1, 1460])),
+                **flags,
+            )
+            link.a.segment_arrives(segment, link.now)
+            if random.random() < 0.3 and link.a.writable and link.a.state is not CLOSED:
+                link.a.send(bytes(random.randrange(1, 5000)), link.now)
+            if random.random() < 0.05:
+                link.a.close(link.now)
+            due = link.a.deadline()
+            if due is not None and due <= link.now:
+                link.a.tick(link.now)
+            assert strays([*link.path["a"]]) == []
