@@ -214,14 +214,14 @@ class NAT:
         """A session for a packet from inside, with a mapping if there is none; None where there is no room."""
         protocol, internal, remote, kind = flow
         known = self.known
+        if not known.has_room(internal.address):  # before a port is looked for, which takes long where few are left
+            return None
         mapping = known.of_inside(protocol, internal, remote) or known.map(protocol, internal, remote)
         if mapping is None:
             return None
         session = known.open(mapping, remote, outward=True)
         if session is not None:
             self.pick_up(session, kind)
-        elif not mapping.sessions and not mapping.static:
-            known.unmap(mapping)
         return session
 
     def pick_up(self, session: Session, kind: str) -> None:

@@ -199,7 +199,10 @@ class Table:
         preserved = self.choices.preserve_port and (wanted in alike or 0 < wanted < 1024)
         if preserved and is_free(wanted):
             return wanted
-        if self.used[protocol, address, told_apart, alike] >= len(alike):
+        taken = self.used[protocol, address, told_apart, alike]
+        if told_apart is not None:  # those made by hand are nobody else's, whoever the other side is
+            taken += self.used[protocol, address, None, alike]
+        if taken >= len(alike):
             return None
         for _ in range(16):  # mostly one of the first few is free ...
             if is_free(port := self.random.choice(alike)):
@@ -208,10 +211,14 @@ class Table:
         around = (alike[(start + i) % len(alike)] for i in range(len(alike)))
         return next((port for port in around if is_free(port)), None)
 
+    def has_room(self, host: IPv4Address) -> bool:
+        """Whether a session more may be opened from this inside address."""
+        return len(self.sessions) < self.choices.sessions and self.per_host[host] < self.choices.per_host
+
     def open(self, mapping: Mapping, remote: Endpoint, outward: bool) -> Session | None:
         """A new session; None where there may be no more of them."""
         choices, host = self.choices, mapping.internal.address
-        if outward and (len(self.sessions) >= choices.sessions or self.per_host[host] >= choices.per_host):
+        if outward and not self.has_room(host):
             return None
         room = max(1, min(choices.sessions, choices.per_host) // 4)  # for guests
         if not outward and len(self.sessions) >= choices.sessions and len(self.guests) < room:
