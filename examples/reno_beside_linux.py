@@ -26,16 +26,19 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from netlib.host import STREAM, Host
+from netlib.host import STREAM, Host, Parts
 from netlib.lab import Lab
 from netlib.transport.tcp.congestion.control import UNLIMITED
 from netlib.transport.tcp.congestion.reno import Reno
+from netlib.transport.tcp.parts import TCPParts
+from netlib.transport.tcp.rtt import RTT
 from netlib.wire.address import MACAddress
 from netlib.worlds.live import PacketDevice
 from netlib.worlds.task import now, sleep, writable
@@ -202,7 +205,7 @@ class Watched(Reno):
 
 def netlib(lab: Lab) -> list[Sample]:
     """Send from a netlib host in h1's place; what its `info` says meanwhile."""
-    host = Host("h1", Random(1))
+    host = Host("h1", Random(1), Parts(tcp=TCPParts(rtt=partial(RTT, more=0.2))))  # Linux's timeout
     host.attach("10.0.0.1/24", MACAddress("02:00:00:00:01:01"))
 
     async def send() -> list[Sample]:

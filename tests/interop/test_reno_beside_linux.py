@@ -17,7 +17,10 @@ def seen() -> tuple[dict[str, Any], list[Any], list[Any]]:
     if not doctor:
         pytest.skip(f"labs do not work here: {doctor.problems[0].detail}")
     example = run_path(str(EXAMPLE))
-    theirs, ours = example["measure"]()
+    for _ in range(3):
+        theirs, ours = example["measure"]()
+        if len(example["thresholds"](theirs)) == len(example["thresholds"](ours)) == 3:
+            break  # else the machine has stood still for so long that a timer ran out which should not
     return example, theirs, ours
 
 
