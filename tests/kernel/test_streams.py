@@ -718,3 +718,24 @@ def test_200_connections_at_once_through_loss_all_end() -> None:
     assert pages == [b"page" * 1000] * 200
     sim.run(until=sim.now + 300)
     assert client.tcp.table == server.tcp.table == {}
+
+
+def test_the_figures_of_a_host_count_what_went_by_also_when_the_connection_is_gone() -> None:
+    """RFC 4022: what is sent again counts as RetransSegs and not as OutSegs."""
+    cable = Cable()
+    client, made = cable.connect()
+    client.send(b"lost")
+    cable.a.outbox.clear()
+    cable.wait(1.0)
+    assert made.recv(10) == b"lost"
+    for seen in (cable.a.tcp.nstat(), cable.b.tcp.nstat()):
+        assert seen["CurrEstab"] == 1
+    client.abort()
+    cable.exchange()
+    ours, theirs = cable.a.tcp.nstat(), cable.b.tcp.nstat()
+    sent = [len([name for name, _ in cable.seen if name == who]) for who in "ab"]
+    assert (ours["CurrEstab"], theirs["CurrEstab"]) == (0, 0) and cable.a.tcp.table == {}
+    assert (ours["RetransSegs"], theirs["RetransSegs"]) == (1, 0)
+    assert (ours["OutSegs"], theirs["OutSegs"]) == (sent[0], sent[1])  # what was lost, but not what was sent again
+    assert (ours["InSegs"], theirs["InSegs"]) == (sent[1], sent[0]) and (ours["OutRsts"], theirs["OutRsts"]) == (1, 0)
+    assert client.info.bytes_sent == 8 and client.info.bytes_retrans == 4
