@@ -106,7 +106,7 @@ class Host:
         self.udp = UDPLayer(self.parts.udp_table(), self.dropped)
         if isinstance(self.udp.table, UDPTable):
             self.udp.table.secret = lambda: random.randbytes(16)
-        below = BelowSockets(self.internet, self.internet6, random, self.send_packet)
+        below = BelowSockets(self.internet, self.internet6, random, self.send_packet, self.interfaces)
         self.datagrams = Sockets(below, self.udp)
         self.tcp = Connections(below, random, self.dropped, self.put_packet)
 

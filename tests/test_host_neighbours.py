@@ -8,7 +8,7 @@ import pytest
 from test_host import OURS, THEIRS, arp, give, on_ethernet, ping, sent
 
 from netlib.apps.ping import ping as ping_with
-from netlib.host import Host, Parts
+from netlib.host import STREAM, Host, Parts
 from netlib.link.conflict import DEFENDING, LOST
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.arp import REPLY, REQUEST, ARPPacket
@@ -159,3 +159,21 @@ def test_a_mac_address_may_be_six_plain_bytes() -> None:
     host, _ = on_ethernet(parts=Parts(neighbours=Plain))
     assert give(host, arp(REQUEST)) == ["ARP 10.0.0.1 is at 02:00:00:00:00:01"]
     assert isinstance(MACAddress(bytes(6)), MACAddress)
+
+
+@pytest.mark.parametrize("six", [False, True])
+def test_tcp_without_answers_has_the_next_hop_asked_whether_it_is_there(six: bool) -> None:
+    sim = Simulation()
+    a, b = sim.host("a"), sim.host("b")
+    ours, theirs = ("2001:db8::1/64", "2001:db8::2/64") if six else ("10.0.0.1/24", "10.0.0.2/24")
+    link = sim.link((a, ours), (b, theirs))
+    sim.run(ping_with(a, theirs.split("/")[0], count=1))  # now the neighbour is known, and REACHABLE
+    capture = sim.capture(link)
+    b.tcp.receive = lambda *args: None  # type: ignore[method-assign]  # it hears nothing more of TCP
+    a.socket(STREAM).connect(theirs.split("/")[0], 80)
+    start, question = sim.now, f"who has {theirs.split('/')[0]}"
+    sim.run(until=start + 6.9)  # the SYN, and again after 1 and 3 seconds
+    assert not [packet for _, packet in capture if question in str(packet)]
+    sim.run(until=start + 7.5)  # the third time: R1
+    assert len([packet for _, packet in capture if question in str(packet)]) == 1
+    assert {row["state"] for row in a.neighbours() if row["address"] in theirs} == {"REACHABLE"}

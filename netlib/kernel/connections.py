@@ -31,6 +31,7 @@ from netlib.transport.tcp.own_connection import make_connection
 from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT, State
+from netlib.transport.tcp.transmission import R1
 from netlib.transport.udp import SOFT, SOFT6, UNREACHABLE, UNREACHABLE6, Endpoint
 from netlib.wire.errors import BadChecksum, WireError
 from netlib.wire.icmp import DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED
@@ -166,7 +167,7 @@ class Connections:
                 if verdict not in (Verdict.ABSENT, Verdict.ASKED):
                     self.counters["TCPFastOpenPassiveFail"] += 1
             self.opening[connection] = listening
-            self.add(key, connection)
+            self.table[key] = connection
             connection.accept_syn(segment, now, fast, answer)
             self.after(connection, now)
 
@@ -228,7 +229,7 @@ class Connections:
         connection.outbox.clear()
         connection.timed = None  # our SYN,ACK went out long ago: no round trip can be measured
         self.opening[connection] = listening
-        self.add(key, connection)
+        self.table[key] = connection
         connection.segment_arrives(segment, now)
         self.after(connection, now)
         return True
@@ -360,15 +361,13 @@ class Connections:
         while (when := self.deadline()) is not None and when <= now:
             connection = heappop(self.due)[2]
             del self.planned[connection]
-            due = connection.deadline()
-            if due is not None and due <= now:
+            if (due := connection.deadline()) is not None and due <= now:
                 connection.tick(now)
+                if connection.retransmissions == R1:
+                    self.network.doubt(connection.remote[0], now)
             self.after(connection, now)
 
     # ---- the tables ----------------------------------------------------------------------------------------
-
-    def add(self, key: Key, connection: Connection) -> None:
-        self.table[key] = connection
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
@@ -426,7 +425,7 @@ class Connections:
             raise SocketError("EADDRNOTAVAIL", f"there is a connection between these ends: {before_this.state}")
         iss = initial_sequence_number(key[:2], key[2:], self.secrets.isn, now)
         connection = make_connection(key[:2], key[2:], iss, self.network.mss(remote), parts, options)
-        self.add(key, connection)
+        self.table[key] = connection
         self.counters["ActiveOpens"] += 1
         cookie = self.fast_open.option(remote, now) if data is not None and self.settings.fastopen & 1 else None
         if cookie is not None:

@@ -22,9 +22,10 @@ class BelowSockets:
     """The IPv4 and IPv6 layers of a host, as its sockets use them."""
 
     def __init__(
-        self, internet: Internet, internet6: Internet6, random: Random, send: Callable[[Any], None]
-    ) -> None:
-        self.internet, self.internet6, self.random = internet, internet6, random
+        self, internet: Internet, internet6: Internet6, random: Random, send: Callable[[Any], None],
+        interfaces: list[Any],
+    ) -> None:  # fmt: skip
+        self.internet, self.internet6, self.random, self.interfaces = internet, internet6, random, interfaces
         self.send_packet = send
 
     def address(self, value: Any) -> Any:
@@ -50,6 +51,23 @@ class BelowSockets:
             return any(address) and self.mss(address) > 0
         except SendError:
             return False
+
+    def doubt(self, address: Any, now: float) -> None:
+        """Negative advice: what goes to this address is not answered.  A neighbour table that wants to know (`doubt`)
+        looks whether the next hop is there still: dead-gateway diagnosis (RFC 1122 section 3.3.1.4)."""
+        next_hop: Any
+        table: Any
+        try:
+            if isinstance(address, IPv6Address):
+                number, next_hop = self.internet6.way(address)
+                table = self.internet6.ports[number].discovery
+            else:
+                route = self.internet.way(address)
+                next_hop, table = route.via or address, self.interfaces[route.interface].neighbours
+        except SendError:
+            return
+        if hasattr(table, "doubt"):
+            table.doubt(next_hop, now)
 
     def mss(self, destination: Any) -> int:
         """Bytes of the largest TCP payload to `destination`, without options: "the effective MTU minus the fixed IP

@@ -121,6 +121,12 @@ class Discovery:
             self.waiting -= 1
             self.overflowed += 1
 
+    def doubt(self, next_hop: IPv6Address, now: float) -> None:
+        """Somebody above gets no answer by way of this neighbour, so it is asked soon whether it is there."""
+        entry = self.table.get(next_hop)
+        if entry is not None and entry.state in (REACHABLE, STALE):
+            entry.state, entry.expires = DELAY, now
+
     def rows(self) -> list[dict[str, str]]:
         """The table as `ip -6 neigh` shows it: address, mac ("" where it is not known), state."""
         return [

@@ -166,6 +166,12 @@ class Neighbours:
             if entry.state in ("", FAILED):
                 self.enter(next_hop, entry, INCOMPLETE, now, "a packet for it")
 
+    def doubt(self, next_hop: IPv4Address, now: float) -> None:
+        """Somebody above gets no answer by way of this neighbour, so it is asked at once whether it is there."""
+        entry = self.table.get(next_hop)
+        if entry is not None and entry.state in (REACHABLE, STALE, DELAY):
+            self.enter(next_hop, entry, PROBE, now, "no answer to what goes through it")
+
     def keep(self, entry: Neighbour, packet: bytes) -> None:
         """Let a packet wait for the answer."""
         entry.pending.append(packet)

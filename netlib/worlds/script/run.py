@@ -181,7 +181,7 @@ class Run:
         if not isinstance(connection, Connection):
             return
         if connection.state is not CLOSED and connection not in self.host.tcp.table.values():
-            self.host.tcp.add((*connection.local, *connection.remote), connection)
+            self.host.tcp.table[(*connection.local, *connection.remote)] = connection
         self.host.tcp.after(connection, self.host.now)
         self.host.settle(self.host.now)
 
