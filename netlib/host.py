@@ -103,6 +103,7 @@ class Host:
         self.sockets: list[DatagramSocket | StreamSocket] = []
         self.raw: list[RawSocket | RawSocket6] = []
         self.now = 0.0  # the time that this host was told last; worlds tell it before a program goes on
+        self.stirred = False  # something was settled: a world that looks at the deadline then sets it back
         self.udp = UDPLayer(self.parts.udp_table(), self.dropped)
         if isinstance(self.udp.table, UDPTable):
             self.udp.table.secret = lambda: random.randbytes(16)
@@ -292,7 +293,7 @@ class Host:
 
     def settle(self, now: float) -> None:
         """Move everything on, up and down, until nothing is left between the layers."""
-        internet, internet6 = self.internet, self.internet6
+        self.stirred, internet, internet6 = True, self.internet, self.internet6
         busy = True
         while busy:
             if internet.delivered:

@@ -231,12 +231,15 @@ class Live:
         now = time.monotonic()
         if now < self.quiet_until:
             return self.quiet_until
-        self.quiet_until = now + PAUSE
-        with self.work(breakable=True):
+        try:
+            self.begin()
             due = self.host.deadline()
-            self.quiet_until = 0.0
+            self.working = None
             return due
-        return self.quiet_until
+        except BaseException as error:
+            self.working, self.quiet_until = None, now + PAUSE
+            self.complain(error)
+            return self.quiet_until
 
     def take_in(self, interface: Interface, device: Device) -> bool:
         """Hand the frames that wait at a device to the host; True if the device is gone."""

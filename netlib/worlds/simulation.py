@@ -339,8 +339,9 @@ class Simulation:
         for node in self.nodes.values():
             if node.host.outbox:
                 node.flush()
-            elif (due := node.host.deadline()) is not None:  # a call may have set a timer and sent nothing
-                node.plan(due)
+            elif node.touched or node.host.stirred:  # a call may have set a timer and sent nothing
+                node.host.stirred = False
+                node.plan(node.host.deadline())
             if node.touched:
                 touched |= node.touched
                 node.touched.clear()

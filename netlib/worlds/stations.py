@@ -59,8 +59,9 @@ class HostNode(Node):
             for interface, frame in outbox:
                 self.ways[interface].send(frame)
         self.changed(self.touched)
+        host.stirred = False
         due = host.deadline()
-        if due is not None:
+        if due is not None and (self.due is None or due < self.due):
             self.plan(due)
 
     def tick(self, event: Any) -> None:

@@ -12,6 +12,7 @@ There is no event loop here, so this does not meddle with the one that Jupyter a
 
 from collections.abc import Coroutine, Generator, Sequence
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import Any, Protocol
 
 
@@ -82,7 +83,7 @@ def proceed(coroutine: Coroutine[Any, Any, Any], answer: Any) -> Request:
 
     Raises StopIteration with its result at its end, and TypeError for what is no coroutine of this kind.
     """
-    if not isinstance(coroutine, Coroutine):
+    if type(coroutine) is not CoroutineType and not isinstance(coroutine, Coroutine):
         raise TypeError(f"{coroutine!r:.80} is no coroutine: call an `async def` function, as in run(ping(host, ...))")
     request = coroutine.send(answer)
     if not isinstance(request, Request):

@@ -44,8 +44,9 @@ class Waiters(Generic[W]):
     def remove(self, waiter: Waiter[W]) -> None:
         """Forget one; it need not be there any more."""
         for source in waiter.sources:
-            if there := self.by_source.get(source):
-                there.pop(waiter, None)
+            there = self.by_source.get(source)
+            if there and waiter in there:
+                del there[waiter]
                 if not there:
                     del self.by_source[source]
 

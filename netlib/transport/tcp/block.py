@@ -229,7 +229,8 @@ class Block:
         if ack:
             rcv.acked = rcv.nxt
             self.acknowledging.sent()
-            self.timers.stop("delayed_ack")
+            if "delayed_ack" in self.timers:
+                self.timers.stop("delayed_ack")
 
     def window_field(self, syn: bool) -> int:
         """The window to announce: room in the buffer, by the receiver's silly window avoidance."""
@@ -259,10 +260,10 @@ class Block:
 
     def ordinary_options(self, length: int, now: float) -> bytes:
         """Of any other segment with `length` bytes of data: timestamps, and the SACK blocks that fit beside these."""
-        stamps = (self.clock(now), self.recent) if self.timestamps else None
         blocks = self.sack_blocks() if self.sack and not length else ()
         if not blocks:
-            return timestamps_option(*stamps) if stamps else b""
+            return timestamps_option(self.clock(now), self.recent) if self.timestamps else b""
+        stamps = (self.clock(now), self.recent) if self.timestamps else None
         wire = [(first % SEQUENCE_SPACE, last % SEQUENCE_SPACE) for first, last in blocks]
         return Options(timestamps=stamps, sack=wire).build()
 
