@@ -2,6 +2,7 @@
 
 Two hosts, one link of 100 Mbit/s with 10 ms each way and a queue of 250 kB; segments of 1460 bytes with their options.
 netlib carries real bytes through whole hosts, and the bytes are compared at the end; ns.py and ns-3 carry lengths.
+One program gives them to TCP at once, another takes what has come every 5 ms.
 Acknowledgments are not counted.  And what 1,000 connections cost that are open on both hosts and idle, each with a
 coroutine that waits for it.
 """
@@ -18,14 +19,15 @@ from typing import Any
 
 from netlib.host import STREAM
 from netlib.worlds.simulation import Simulation
-from netlib.worlds.task import readable, writable
+from netlib.worlds.task import readable, sleep, writable
 
 from .measure import Missing, Result
 
 SIZE = 20_000_000  # bytes
 ROUNDS, IDLE = 3, 1000
 RATE, DELAY, QUEUE = 100e6, 0.01, 250_000
-WINDOW = 300_000  # bytes at which ns.py's TCP leaves slow start: the receiver gives it no window, and losses confuse it
+READ_EVERY = 0.005  # seconds: the receiving program does not wake for each packet
+WINDOW = 400_000  # bytes: the link and its queue hold 500,000, so nothing is lost, which would confuse ns.py's TCP
 
 
 def results() -> Iterator[Result | Missing]:
@@ -73,21 +75,22 @@ def transfer(size: int, idle: int = 0) -> float:
 
     async def serve() -> None:
         listener = b.socket(STREAM)
+        listener.set_option("receive_buffer", WINDOW)
         listener.bind("10.0.0.2", 80)
         listener.listen()
         await readable(listener)
         socket = listener.accept()
-        while socket is not None and await readable(socket) and (data := socket.recv(1 << 20)):
-            got.extend(data)
+        assert socket
+        while (data := socket.recv(1 << 20)) != b"":
+            got.extend(data or b"")
+            await sleep(READ_EVERY)
 
     async def send() -> None:
         socket = a.socket(STREAM)
+        socket.set_option("send_buffer", size)
         socket.connect("10.0.0.2", 80)
         await writable(socket)
-        at = 0
-        while at < size:
-            at += socket.send(body[at : at + (1 << 16)])
-            await writable(socket)
+        assert socket.send(body) == size
         socket.shutdown()
 
     sim.run(open_idle())
@@ -110,7 +113,7 @@ def ns_py() -> float:
 
     env = simpy.Environment()
     flow = Flow(fid=0, src="a", dst="b", size=SIZE // 1448 * 1448, start_time=0.0, finish_time=100.0)
-    sender = TCPPacketGenerator(env, flow, TCPReno(mss=1448, cwnd=14480, ssthresh=WINDOW))
+    sender = TCPPacketGenerator(env, flow, TCPReno(mss=1448, cwnd=14480, ssthresh=WINDOW - 100_000))
     sender.mss = 1448
     port = Port(env, RATE, qlimit=QUEUE, limit_bytes=True)
     there, back = (Wire(env, lambda: DELAY) for _ in range(2))
@@ -138,7 +141,7 @@ int main(int, char **argv)
 {
     Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(1448));
     Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1 << 20));
-    Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(1 << 20));
+    Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(400000));
     Config::SetDefault("ns3::TcpSocket::InitialCwnd", UintegerValue(10));
     Config::SetDefault("ns3::TcpL4Protocol::SocketType", StringValue("ns3::TcpNewReno"));
     GlobalValue::Bind("ChecksumEnabled", BooleanValue(true));

@@ -1,11 +1,13 @@
 """Who is woken when a socket changes, and who is not even looked at."""
 
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 
-from netlib.host import STREAM
+from netlib.host import STREAM, Host
 from netlib.transport.tcp.variables import KEPT, Event, Events
+from netlib.worlds.live import SPARE, Live
 from netlib.worlds.simulation import Simulation
 from netlib.worlds.task import AnyOf, readable, sleep, writable
 from netlib.worlds.waiting import Waiters
@@ -104,3 +106,38 @@ def test_what_happened_is_kept_as_long_as_there_is_room() -> None:
         events.append(("sent", "because", float(i)))
     kept = list(events)
     assert len(kept) == KEPT and kept[0] == Event("sent", "because", 5.0) and kept[-1].kind == "sent"
+
+
+def test_tasks_of_a_live_host_wake_each_other_and_leave_no_alarms_behind() -> None:
+    host = Host("me", Random(1))
+    rounds = 300
+
+    async def answer() -> None:
+        listener = host.socket(STREAM)
+        listener.bind("127.0.0.1", 80)
+        listener.listen()
+        assert await readable(listener, 60)
+        socket = listener.accept()
+        assert socket
+        while await readable(socket, 60) and (data := socket.recv(100)):
+            socket.send(data.upper())
+
+    async def ask() -> bytes:
+        socket = host.socket(STREAM)
+        socket.connect("127.0.0.1", 80)
+        assert await writable(socket, 60)
+        said = b""
+        for _ in range(rounds):
+            socket.send(b"a")
+            assert await readable(socket, 60)
+            said += socket.recv(100) or b""
+        return said
+
+    async def look_in_vain() -> bool:
+        return await readable(Door(), 0.05)
+
+    with Live(host, {}) as live:
+        live.spawn(answer())
+        assert live.run(ask()) == b"A" * rounds
+        assert live.run(look_in_vain()) is False
+        assert len(live.alarms) <= 2 * 2 + SPARE + 1 and not live.errors
