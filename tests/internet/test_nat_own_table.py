@@ -51,7 +51,9 @@ def test_what_is_quoted_in_errors_is_translated_both_ways() -> None:
     inner = mine.inbound(came, 0.0)
     assert inner is not None
     source, destination, about = quote_in(mine.outbound(error(INSIDE, inner), 0.0))
-    assert (source, destination, about.destination) == (str(OURS), str(REMOTE), OURS)
+    assert (source, destination, about.source, about.destination) == (str(OURS), str(REMOTE), REMOTE, OURS)
+    assert about.payload[:4] == came[20:24]  # its ports, as they were outside
+    assert str(mine) == "10.0.0.2:5000 is port 2000"
 
 
 def test_hairpins_fragments_and_an_end_to_the_ports() -> None:

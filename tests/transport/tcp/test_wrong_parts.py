@@ -124,3 +124,37 @@ def test_netlibs_own_parts_are_not_looked_at_and_yours_are() -> None:
     made.minimum = 5.0
     made.back_off()
     assert (made.rto, made.part.minimum) == (5.0, 5.0)
+
+
+def test_what_a_congestion_part_may_leave_out_is_done_for_it() -> None:
+    class Short:
+        """The three methods that one of yours has at least."""
+
+        ssthresh = 2**30
+
+        def __init__(self, mss: int) -> None:
+            self.mss, self.cwnd, self.told = mss, 10 * mss, list[str]()
+
+        def on_ack(self, acked: int, flight: int, now: float, rtt: float | None) -> None:
+            self.told.append("ack")
+
+        def on_loss(self, flight: int, now: float) -> None:
+            self.told.append(f"loss of {flight}")
+
+        def on_timeout(self, flight: int, now: float) -> None:
+            self.told.append("timeout")
+
+    class Long(Short):
+        def on_ecn(self, flight: int, now: float) -> None:
+            self.told.append("mark")
+
+        def on_recovered(self, now: float) -> None:
+            self.told.append("recovered")
+
+    for kind, told in ((Short, ["loss of 5"]), (Long, ["recovered", "mark"])):
+        made = TCPParts(congestion=kind).make("congestion", 1000)
+        made.on_duplicate_ack()
+        made.on_idle(0.0)
+        made.on_recovered(0.0)
+        made.on_ecn(5, 0.0)
+        assert made.told == told
