@@ -23,6 +23,7 @@ connection.py is read beside RFC 9293 section 3.10, event by event.  Where each 
                zero-window probes (3.8.6.1)                   transmission.py persist_timeout, probe
                RTO and its back-off (RFC 6298), Karn          rtt.py; transmission.py send_text, measure
                R1, R2, SYN retries, user timeout (3.8.3)      transmission.py retransmission_timeout
+               negative advice to IP after R1 (3.8.3)         kernel/connections.py tick, kernel/network.py doubt
                keep-alive (3.8.4)                             transmission.py keepalive_timeout
                congestion control (3.8.2), loss, ECN          congestion/, recovery.py, scoreboard.py, ecn.py
                path MTU (3.7.2, RFC 4821)                     reception.py path_mtu; path_mtu.py
