@@ -70,7 +70,6 @@ EVERY = 0.001  # seconds between two samples
 
 RECOVERY = 3  # tcpi_ca_state: fast recovery (linux/tcp.h, enum tcp_ca_state)
 INFINITE = 0x7FFFFFFF  # Linux's ssthresh before the first loss
-SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 
 
 class Sample(NamedTuple):
@@ -90,9 +89,6 @@ class Wire(threading.Thread):
     def __init__(self, left: PacketDevice, right: PacketDevice, loses: Callable[[int, int], bool]) -> None:
         super().__init__(daemon=True)
         self.left, self.right, self.loses = left, right, loses
-        for device in (left, right):
-            with suppress(PermissionError):  # a burst is to fit in, where we may say so
-                device.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4_000_000)
         self.start_of_data = 0
         self.copies: Counter[int] = Counter()
         self.lost: list[tuple[int, int]] = []

@@ -18,7 +18,10 @@ from typing import Protocol
 
 TUNSETIFF, IFF_TUN, IFF_TAP, IFF_NO_PI = 0x400454CA, 1, 2, 0x1000  # linux/if_tun.h
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC, PACKET_IGNORE_OUTGOING = 263, 1, 1, 23  # linux/if_packet.h
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python has no name for it
 LARGEST = 65_536  # bytes of one frame
+QUEUE = 1000  # frames that may wait in a TUN device: a window of 1 MB, which the usual 500 do not hold
+WAITING = 1 << 22  # bytes of frames that may wait to be read, counted as the kernel does: some 1,800 full ones
 
 
 class Device(Protocol):
@@ -47,7 +50,7 @@ class Tun:
         try:
             self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH", name.encode(), self.kind | IFF_NO_PI))
-            for line in (f"addr add {address} dev {name}", f"link set {name} mtu {mtu} up"):
+            for line in (f"addr add {address} dev {name}", f"link set {name} mtu {mtu} txqueuelen {QUEUE} up"):
                 done = subprocess.run(["ip", *line.split()], capture_output=True, text=True)
                 if done.returncode:
                     raise OSError(errno.EINVAL, f"ip {line}: {done.stderr.strip()}")
@@ -96,6 +99,11 @@ class PacketDevice:
         membership = struct.pack("IHH8s", number, PACKET_MR_PROMISC, 0, b"")
         sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
         sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        # A kernel sends a whole window at once, of which the usual buffer holds about 90 frames, and loses the others.
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, WAITING)
+        except PermissionError:  # without the right to have more, as much as anybody may have
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WAITING)
         sock.setblocking(False)
 
     def fileno(self) -> int:

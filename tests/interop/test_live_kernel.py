@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from random import Random
@@ -183,3 +184,31 @@ def test_a_router_of_ours_between_two_kernels(kernels: list[Kernel], routes: Cal
         if shutil.which("tracepath"):
             assert "pmtu 1000" in left.run("tracepath -n 10.0.2.2").stdout
         assert live.errors == []
+
+
+def test_a_whole_window_waits_in_a_tun_device_until_it_is_read() -> None:
+    with namespace():
+        device = Tun("netlib0", "10.9.0.1/24")
+        senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(12)]  # each may have some under way
+        for number in range(720):
+            senders[number % 12].sendto(bytes(1000), socket.MSG_DONTWAIT, ("10.9.0.2", 9))
+        assert sum(packet[0] == 0x45 for packet in iter(device.read, None)) == 720
+        for sender in senders:
+            sender.close()
+        device.close()
+
+
+def test_a_burst_waits_on_a_link_until_it_is_read() -> None:
+    """As much as a window of TCP that a kernel sends at once, while the host does something else."""
+    with namespace():
+        ip("link add v0 type veth peer name v1", "link set v0 up", "link set v1 up")
+        device, other = PacketDevice(packet_socket("v0")), packet_socket("v1")
+        if device.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < 4_000_000:
+            pytest.skip("not permitted to have a larger buffer")
+        frame = bytes(MACAddress("02:00:00:00:00:01")) * 2 + b"\x88\xb5" + bytes(1500)
+        for _ in range(1000):
+            other.send(frame)
+        came = iter(device.read, None)
+        assert sum(each == frame for each in came) == 1000
+        device.close()
+        other.close()
