@@ -213,7 +213,10 @@ class Live:
         """Break off a part that does not come back."""
         seen, since, used = None, 0.0, 0.0
         while not self.stopping.wait(0.1) and self.thread.is_alive():
-            now, processor = time.monotonic(), time.clock_gettime(self.clock)
+            try:
+                now, processor = time.monotonic(), time.clock_gettime(self.clock)
+            except OSError:  # the thread has ended since, and its clock with it
+                return
             if self.working != seen:  # nothing, or not what it was at when last looked at
                 seen, since, used = self.working, now, processor
             elif seen is not None and (now - since > LONGEST or processor - used > BUSY):

@@ -348,3 +348,14 @@ def test_devices_are_closed_and_their_errors_are_clear(nothing_left: None) -> No
             Tun("a-name-that-is-too-long", "10.9.0.1/24")
         first.close()
         first.close()
+
+
+def test_the_watch_ends_with_the_thread_that_it_looks_after() -> None:
+    live = Live(Host("h", Random(1)), {})
+    live.clock = (~5_000_000 << 3) | 6  # the clock of a thread that there is not (clock_getcpuclockid(3)) ...
+    live.thread = threading.current_thread()  # ... any more: it has ended just after the watch looked
+    with pytest.raises(OSError, match="Invalid argument"):
+        time.clock_gettime(live.clock)
+    live.watch_over()
+    live.thread = threading.Thread()
+    live.stop()
