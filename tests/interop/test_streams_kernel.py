@@ -13,6 +13,7 @@ import pytest
 
 from netlib.host import STREAM, Host
 from netlib.kernel.errors import SocketError
+from netlib.lab.samples.nstat import parse as parse_nstat
 from netlib.worlds.live import Live, Tun
 from netlib.worlds.task import readable, sleep, writable
 
@@ -193,3 +194,7 @@ def test_fast_open_with_the_kernel_as_server_and_as_client(live: Live) -> None:
         assert got.endswith(PAGE)
     counters = live.host.tcp.counters
     assert (counters["TCPFastOpenCookieReqd"], counters["TCPFastOpenPassive"]) == (1, 2)
+    # the kernel counts the same of the other end
+    [theirs] = parse_nstat(run("nstat -asz").stdout)
+    assert (theirs["TcpExtTCPFastOpenPassive"], theirs["TcpExtTCPFastOpenActive"]) == (2, 2)
+    assert theirs["TcpExtTCPFastOpenCookieReqd"] == 1
