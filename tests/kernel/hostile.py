@@ -284,4 +284,5 @@ class Hostile:
             assert len(queues.unconfirmed) <= queues.fast_open_limit
         live = set(tcp.table.values())
         assert set(tcp.opening) | set(tcp.planned) | tcp.waiting | tcp.orphans | set(tcp.asking) <= live
+        assert tcp.deadline() == min(tcp.planned.values(), default=None)
         assert len(tcp.due) <= 2 * len(tcp.planned) + connections.SPARE + 20

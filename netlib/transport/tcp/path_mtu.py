@@ -42,7 +42,7 @@ class Search:
         if self.probe or high <= search_low or (self.middle and high - search_low < NEAR):
             return None
         # "A simple strategy might be to do a binary search halving the probe size range with each probe"
-        self.size = (search_low + high + 1) // 2 if self.middle else high
+        self.size = (search_low + high) // 2 if self.middle else high
         return self.size
 
     def limit(self, size: int, now: float, middle: bool) -> None:

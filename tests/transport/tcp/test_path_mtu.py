@@ -8,6 +8,7 @@ import pytest
 
 from netlib.host import STREAM, Host
 from netlib.transport.tcp.congestion.cubic import Cubic
+from netlib.transport.tcp.congestion.reno import Reno
 from netlib.transport.tcp.congestion.tahoe import Tahoe
 from netlib.transport.tcp.connection import Connection
 from netlib.transport.tcp.parts import TCPParts
@@ -77,6 +78,7 @@ def test_a_path_that_swallows_large_segments_is_found_out(options: dict[str, Any
     assert 1000 - NEAR < link.a.snd.mss <= 1000
     cuts = [event for event in link.because("a", "timer") if "timeout" in event]
     assert len(cuts) == 2  # before it was known for a black hole, and at no probe's loss
+    assert probes(link)[0] == (730 + 1460) // 2  # what a black hole has swallowed is not tried again at once
 
 
 def test_without_the_option_nothing_is_tried() -> None:
@@ -86,10 +88,20 @@ def test_without_the_option_nothing_is_tried() -> None:
     assert link.a.snd.mss == 1448 and not probes(link) and not link.b.received
 
 
+class Strict(Reno):
+    """Who is told of no loss is told of nothing that follows from one."""
+
+    def on_duplicate_ack(self) -> None:
+        raise AssertionError("a duplicate acknowledgment, and nothing is lost")
+
+    def on_recovered(self, now: float) -> None:
+        raise AssertionError("recovered from nothing")
+
+
 @pytest.mark.parametrize("sack", [True, False])
-@pytest.mark.parametrize("congestion", [None, Tahoe, Cubic])
+@pytest.mark.parametrize("congestion", [Strict, Tahoe, Cubic])
 def test_the_loss_of_a_probe_is_no_congestion(sack: bool, congestion: Any) -> None:
-    parts = TCPParts(congestion=congestion) if congestion else TCPParts()
+    parts = TCPParts(congestion=congestion)
     link = pair(mtu_probing=True, sack=sack, parts=parts)
     link.a.open(0.0)
     link.run(until=1.0)
@@ -165,6 +177,51 @@ def test_a_probe_that_nothing_follows_is_not_sent_and_one_that_was_ends_with_the
     link.fate = lambda link, segment: [0.05]
     link.run(done=lambda: not link.a.sending)
     assert link.b.counts["bytes_received"] == 1200 + 2 * 948 + 40_000
+
+
+def searching(sack: bool = True) -> Pair:
+    """A connection that knows of 1000 bytes and will try 1230 next, and nothing is under way."""
+    link = connected(mtu_probing=True, sack=sack)
+    link.a.path_mtu(1040, link.now)
+    link.a.search.begin_anew(link.now)
+    return link
+
+
+def test_a_probe_waits_for_room_in_the_window_and_all_else_for_the_probe() -> None:
+    link = searching()
+    link.a.congestion.cwnd = 5 * 988
+    link.a.send(bytes(4 * 988), link.now)  # too little behind a probe
+    assert len(link.a.outbox) == 4 and not probes(link)
+    link.a.send(bytes(40_000), link.now)
+    assert not link.a.outbox  # there is room for a segment, and for no probe
+    link.run(done=lambda: not link.a.sending)
+    assert probes(link) and link.b.counts["bytes_received"] == 4 * 988 + 40_000
+
+
+@pytest.mark.parametrize("sack", [True, False])
+def test_nothing_is_tried_while_something_seems_lost(sack: bool) -> None:
+    link = searching(sack)
+    link.a.recovery.recovering = True
+    link.a.send(bytes(40_000), link.now)
+    assert not probes(link)
+    link = searching(False)
+    link.a.send(bytes(988), link.now)
+    link.a.recovery.duplicate_acks = 1  # type: ignore[attr-defined]
+    link.a.send(bytes(40_000), link.now)
+    assert not probes(link)
+
+
+@pytest.mark.parametrize("sack", [True, False])
+def test_a_probe_behind_something_that_is_lost_tells_nothing(sack: bool) -> None:
+    link = searching(sack)
+    lost = iter([True])
+    link.fate = lambda link, segment: [] if len(segment.payload) > 988 or next(lost, False) else [0.05]
+    link.a.send(bytes(988), link.now)
+    link.flush()
+    link.a.send(bytes(12_000), link.now)
+    assert probes(link) == [1230]
+    link.run(done=lambda: not link.a.sending)
+    assert link.a.path_mss == 1000 and link.b.counts["bytes_received"] == 12_988
 
 
 def test_a_peer_that_takes_little_is_not_sent_more() -> None:

@@ -265,6 +265,17 @@ def test_a_segment_from_the_past_is_answered_and_not_taken() -> None:
     assert link.b.received == b"oldx"  # after 24 days it may have wrapped
 
 
+def test_what_comes_before_its_turn_does_not_set_the_timestamp_that_is_echoed() -> None:
+    """RFC 7323 section 4.3: SEG.SEQ <= Last.ACK.sent; else what is late only would be dropped as old."""
+    link = connected()
+    recent = link.b.recent
+    early, late = (Options(timestamps=(recent + ahead, 0)).build() for ahead in (500, 100))
+    [ack] = answer(link, to_b(link, 1, payload=b"y", options=early))
+    assert Options.of(ack).timestamps is not None and Options.of(ack).timestamps[1] == recent  # type: ignore[index]
+    answer(link, to_b(link, payload=b"x", options=late))
+    assert link.b.received == b"xy" and link.b.recent == recent + 100
+
+
 def test_a_segment_without_a_timestamp_is_dropped_unless_it_is_a_reset() -> None:
     link = connected()
     assert answer(link, to_b(link, payload=b"x", options=b"")) == [] and not link.b.received
