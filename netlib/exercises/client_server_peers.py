@@ -243,19 +243,24 @@ class Listening:
 
     def talk(self, connection: Any) -> None:
         """Answer one client, until it has had enough or makes no sense."""
-        try:
-            with connection, suppress(ConnectionError):
-                frames = self.frames()
-                while data := connection.recv(65_536):
-                    try:
-                        messages = frames.feed(data)
-                    except ValueError:  # no frames: nothing that follows can be read
-                        return
-                    replies = [self.dispatch(self.methods, message) for message in messages]
-                    self.calls += len(replies)
-                    connection.sendall(b"".join(frame(reply) for reply in replies if reply is not None))
-        except Exception as error:
-            self.error = error
+        with connection, suppress(ConnectionError):
+            try:
+                self.answer(connection)
+            except ConnectionError:
+                raise
+            except Exception as error:
+                self.error = error  # before the connection ends: who waits for that looks here next
+
+    def answer(self, connection: Any) -> None:
+        frames = self.frames()
+        while data := connection.recv(65_536):
+            try:
+                messages = frames.feed(data)
+            except ValueError:  # no frames: nothing that follows can be read
+                return
+            replies = [self.dispatch(self.methods, message) for message in messages]
+            self.calls += len(replies)
+            connection.sendall(b"".join(frame(reply) for reply in replies if reply is not None))
 
 
 # ---- in other worlds ------------------------------------------------------------------------------------------------
