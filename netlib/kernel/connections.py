@@ -265,7 +265,8 @@ class Connections:
         if connection is None:
             return
         # "check that the TCP sequence number contained in the payload of the ICMP error message is within the range
-        # SND.UNA =< SEG.SEQ < SND.NXT": who does not see the connection can't make one up (RFC 5927 section 4.1)
+        # SND.UNA =< SEG.SEQ < SND.NXT": who does not see the connection can't make one up (RFC 5927 section 4.1).
+        # An ACK without data can have SEG.SEQ = SND.UNA = SND.NXT.
         snd = connection.snd
         if (int.from_bytes(quoted[4:8], "big") - snd.una) % SEQUENCE_SPACE >= max(1, snd.max - snd.una):
             self.counters["OutOfWindowIcmps"] += 1
@@ -338,8 +339,7 @@ class Connections:
             packet.dscp = settings.dscp
             if len(destination) == 4:
                 packet.dont_fragment = settings.path_mtu_discovery  # RFC 1191
-            # "MUST NOT set either ECT codepoint ... for retransmitted data packets" (RFC 3168 section 6.1.5)
-            if marks and segment.payload and segment.sequence not in connection.unmarked:
+            if marks and connection.may_be_marked(segment):
                 packet.ecn = ECT0
             packet.payload = segment.build(packet)
             try:

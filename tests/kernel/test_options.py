@@ -207,6 +207,7 @@ def test_the_parts_by_name() -> None:
         ("receive_buffer", -1, "EINVAL.*receive_buffer=-1: it has to be a whole number from 0"),
         ("retries", 1.5, "EINVAL.*retries=1.5: it has to be a whole number"),
         ("delayed_ack", float("nan"), "EINVAL.*delayed_ack=nan: it has to be a number from 0"),
+        ("delayed_ack", 0.5, "EINVAL.*delayed_ack=0.5: it has to be a number from 0 to 0.499"),  # MUST-40
         ("dscp", 64, "EINVAL.*dscp=64: it has to be a whole number from 0 to 63"),
     ],
 )

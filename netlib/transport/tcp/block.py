@@ -237,8 +237,8 @@ class Block:
         rcv, nxt = self.rcv, self.rcv.nxt
         rcv.edge = offered_edge(nxt, rcv.edge, self.free(), self.settings.receive_buffer, rcv.mss)
         # "The window field in a segment where the SYN bit is set ... MUST NOT be scaled" (RFC 7323 section 2.2).  The
-        # shift rounds up, so that no offer is taken back; "the receiver MUST honor, as in-window, any segment that
-        # would have been in window for any <ACK> sent" (section 2.4), hence `said`.
+        # shift rounds up, so that less than was offered is never said; "the receiver MUST honor, as in-window, any
+        # segment that would have been in window for any <ACK> sent" (section 2.4), hence `said`.
         shift = 0 if syn else rcv.shift
         field = min(0xFFFF, (max(0, rcv.edge - nxt) + (1 << shift) - 1) >> shift)
         said = nxt + (field << shift)

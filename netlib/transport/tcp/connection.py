@@ -262,7 +262,7 @@ class Connection(Reception):
         """3.10.7.4 OTHER STATES"""
         snd, rcv = self.snd, self.rcv
         seq, ack = self.unwrap(segment.sequence, rcv.nxt), self.unwrap(segment.acknowledgment, snd.una)
-        options = Options.of(segment)
+        options, window = Options.of(segment), segment.window << (0 if segment.syn else snd.shift)
         self.heard_at, self.keepalives = now, 0  # for keep-alive
 
         # Before all: protection against wrapped sequence numbers (RFC 7323 section 5.3, R1)
@@ -312,8 +312,7 @@ class Connection(Reception):
             self.acknowledged(ack, segment, options, now)
         elif ack == snd.una:
             self.on_no_progress(segment, options, now)
-        if snd.una <= ack:  # "If SND.UNA =< SEG.ACK =< SND.NXT, the send window should be updated"
-            self.take_window(segment, seq, ack)  # SND.WL1, SND.WL2
+        self.take_window(window, seq, ack)  # SND.WL1, SND.WL2
         if self.fin_acknowledged:
             if self.state is FIN_WAIT_1:
                 self.enter(FIN_WAIT_2, "receive ACK of FIN", now)

@@ -7,7 +7,7 @@ A probe is a segment of new data like any other, only larger.  If it is acknowle
 it alone is lost, the path takes less: that is no sign of congestion, and its bytes go again in smaller segments.
 
 Pure decisions: no sending, no timer.  The probe, and what its fate means for the windows, is transmission.py's; that
-nothing larger gets through after a while of silence ("black hole") too; what routers say (RFC 1191), connection.py's.
+nothing larger gets through after a while of silence ("black hole") too; what routers say (RFC 1191), reception.py's.
 `search_low` is the connection's `path_mss`.  All sizes are bytes of TCP payload, without options.
 """
 

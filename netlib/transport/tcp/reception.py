@@ -65,6 +65,8 @@ class Reception(Transmission):
     def is_timely(self, segment: TCPSegment, seq: int, options: Options, now: float) -> bool:
         """RFC 7323 section 5.3, R1: whether the segment's timestamp is not from the past."""
         if options.timestamps is None:
+            if segment.syn:  # the fourth step answers it: of a peer that has begun anew, say (figure 9)
+                return True
             # "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the segment" (section 3.2)
             self.note("dropped", "no timestamp", now)
             return False

@@ -320,15 +320,16 @@ class Transmission(Block):
             if elapsed < 60_000:
                 self.rtt.sample(elapsed / 1000, now)
 
-    def take_window(self, segment: TCPSegment, seq: int, ack: int) -> None:
-        """ "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND, set SND.WL1
-        <- SEG.SEQ, and set SND.WL2 <- SEG.ACK": it "prevents using old segments to update the window"."""
+    def take_window(self, window: int, seq: int, ack: int) -> None:
+        """Take the peer's `window` (bytes) from the segment that says so, unless it is an old one.
+
+        "If SND.UNA =< SEG.ACK =< SND.NXT, the send window should be updated.  If (SND.WL1 < SEG.SEQ or (SND.WL1 =
+        SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND, set SND.WL1 <- SEG.SEQ, and set SND.WL2 <- SEG.ACK."
+        """
         snd = self.snd
-        if snd.wl1 < seq or (snd.wl1 == seq and snd.wl2 <= ack):
-            # "The window field in a segment where the SYN bit is set ... MUST NOT be scaled" (RFC 7323 section 2.2)
-            snd.wnd = segment.window if segment.syn else segment.window << snd.shift
-            snd.wl1, snd.wl2 = seq, ack
-            snd.largest = max(snd.largest, snd.wnd)
+        if snd.una <= ack and (snd.wl1 < seq or (snd.wl1 == seq and snd.wl2 <= ack)):
+            snd.wnd, snd.wl1, snd.wl2 = window, seq, ack
+            snd.largest = max(snd.largest, window)
 
     # ---- its timers ----------------------------------------------------------------------------------------
 

@@ -155,5 +155,6 @@ class Settings:
 
 
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Settings)}
-LIMITS = {"ttl": (1, 255), "dscp": (0, 63), "mss": (0, 65_535), "initial_window": (0, 1 << 16)}
+LIMITS = {"ttl": (1, 255), "dscp": (0, 63), "mss": (0, 65_535), "initial_window": (0, 1 << 16),
+          "delayed_ack": (0, 0.499)}  # fmt: skip
 NAGLE = ("minshall", "classic")

@@ -69,6 +69,14 @@ def test_while_the_window_is_closed_urg_ack_and_rst_count_and_text_does_not() ->
     assert (b.state, b.error) == (S.CLOSED, "ECONNRESET")
 
 
+def test_a_syn_of_a_peer_that_has_begun_anew_is_answered_though_it_has_no_timestamp() -> None:
+    link = connected()
+    assert link.b.timestamps
+    for offset in (0, 5000, -5000):
+        [challenge] = answer(link, to_b(link, offset, syn=True, ack=False, options=b""), 5.0 + offset)
+        assert challenge.ack and not challenge.rst and link.b.state is S.ESTABLISHED
+
+
 def test_an_old_acknowledgment_says_nothing_of_the_window() -> None:
     link = connected()
     transfer(link, bytes(5000), close=False)
