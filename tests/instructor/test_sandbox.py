@@ -165,7 +165,7 @@ def test_what_an_answer_may_use(body: str, gives: object) -> None:
     ],
 )  # fmt: skip
 def test_what_becomes_of_it(body: str, kind: str, says: str) -> None:
-    outcome = call(body, limit=2.0)
+    outcome = call(body, limit=2.0 if kind == "hung" else 20.0)  # to fill the memory takes a while
     assert outcome.kind == kind, outcome
     assert says in f"{outcome.message} {outcome.raised}"
 
