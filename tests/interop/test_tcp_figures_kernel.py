@@ -41,8 +41,7 @@ def exchange(live: Live, made: Any, theirs: socket.socket) -> None:
     while len(got) < COUNT:
         got += theirs.recv(1 << 18)
     assert got == page
-    theirs.settimeout(0.02)  # so much at a time that the kernel's buffer and ours hold it
-    for at in range(0, COUNT, 100_000):
+    for at in range(0, COUNT, 100_000):  # so much at a time that the kernel's buffer and ours hold it
         theirs.sendall(page[at : at + 100_000])
         assert live.run(receive_some(made, 100_000)) == page[at : at + 100_000]
 

@@ -373,7 +373,7 @@ def test_the_command_can_be_typed(lab: Lab) -> None:
         done = lab["h1"].run(words)
         assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1
     wan.set(drop=[])
-    lab["h1"].run("ping -c 1 -W 5 10.0.0.2", check=True)  # what was refused has changed nothing
+    lab["h1"].run("ping -c 5 -i 0.2 -W 5 10.0.0.2", check=True)  # what was refused has changed nothing
 
 
 def test_a_relay_that_was_killed_is_named_and_can_be_started_again(lab: Lab) -> None:
