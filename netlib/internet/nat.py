@@ -166,12 +166,11 @@ class NAT:
         sees our address, answers to it, and so the answer finds its way back through us.
         """
         try:
-            if (whole := self.whole(packet, now)) is None:
+            if (seen := self.look(packet, now)) is None:
                 return None
-            quote = quoted(whole)
-            flow = read(whole if quote is None else quote, in_quote=quote is not None)
         except WireError:
             return self.drop("NAT malformed")
+        whole, quote, flow = seen
         if not self.choices.hairpin or flow is None:
             return whole
         ours, theirs = (flow.destination, flow.source) if quote is None else (flow.source, flow.destination)
@@ -268,6 +267,16 @@ class NAT:
         REQ-14), so as Linux does we wait for all of them; the router cuts the packet again where it has to.
         """
         return packet if not word(packet, 6) & 0x3FFF else self.reassembler.add(packet, now)
+
+    def look(self, packet: bytes, now: float) -> tuple[bytes, bytes | None, Flow | None] | None:
+        """The whole packet, what it quotes if it is an ICMP error, and whose flow that is, or else its own.
+
+        None until the last fragment is there.  Raises WireError.
+        """
+        if (whole := self.whole(packet, now)) is None:
+            return None
+        quote = quoted(whole)
+        return whole, quote, read(whole if quote is None else quote, in_quote=quote is not None)
 
     def tick(self, now: float) -> None:
         """Forget the sessions whose timers have ended and the fragments that are late; report the SYNs held."""

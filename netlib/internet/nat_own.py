@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Protocol
 
 from netlib.internet.nat import NAT
-from netlib.internet.nat_flow import Endpoint, Flow, quoted, read, requote, rewrite
+from netlib.internet.nat_flow import Endpoint, Flow, read, requote, rewrite
 from netlib.wire.address import IPv4Address
 from netlib.wire.errors import WireError
 from netlib.wire.icmp import ADMINISTRATIVELY_PROHIBITED
@@ -69,12 +69,11 @@ class OwnTableNAT(NAT):
     def outbound(self, packet: bytes, now: float) -> bytes | None:
         ours = packet[12:16] in self.addresses
         try:
-            if (whole := self.whole(packet, now)) is None:
+            if (seen := self.look(packet, now)) is None:
                 return None
-            quote = quoted(whole)
-            flow = read(whole if quote is None else quote, in_quote=quote is not None)
         except WireError:
             return packet if ours else self.drop("NAT malformed")
+        whole, quote, flow = seen
         if flow is None or flow.destination.address[0] >= 224:
             return whole if ours else self.drop("NAT unknown protocol")
         if quote is not None:  # a report from inside, about a packet that came in
@@ -92,12 +91,11 @@ class OwnTableNAT(NAT):
 
     def inbound(self, packet: bytes, now: float) -> bytes | None:
         try:
-            if (whole := self.whole(packet, now)) is None:
+            if (seen := self.look(packet, now)) is None:
                 return None
-            quote = quoted(whole)
-            flow = read(whole if quote is None else quote, in_quote=quote is not None)
         except WireError:
             return self.drop("NAT malformed")
+        whole, quote, flow = seen
         if flow is None:
             return whole
         if quote is not None:  # a report from outside, about a packet that left
