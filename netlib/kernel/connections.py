@@ -22,6 +22,7 @@ from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Arrival, Listener, ListenSettings
 from netlib.kernel.ports import Ports, overlap
 from netlib.kernel.secrets import Secrets
+from netlib.kernel.segments import Packets
 from netlib.kernel.table import UDPTable
 from netlib.transport.tcp.connection import Connection
 from netlib.transport.tcp.fast_open import FastOpenClient, Verdict
@@ -37,11 +38,10 @@ from netlib.wire.errors import BadChecksum, WireError
 from netlib.wire.icmp import DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED
 from netlib.wire.icmpv6 import DESTINATION_UNREACHABLE as UNREACHABLE_IN_6
 from netlib.wire.icmpv6 import ICMPv6Error, ICMPv6PacketTooBig
-from netlib.wire.ipv4 import TCP
 from netlib.wire.tcp import TCPSegment
 
 SPARE = 64  # entries in the heap of timers that may be there for nothing
-ECT0, CE = 2, 3  # RFC 3168 section 5: the sender can do ECN; a router has met congestion
+CE = 3  # RFC 3168 section 5: a router has met congestion
 Key = tuple[bytes, int, bytes, int]  # our address and port, the peer's
 
 
@@ -63,6 +63,7 @@ class Connections:
         self.counters: Counter[str] = Counter()
         self.settings = ListenSettings()
         self.ports = Ports()
+        self.packets = Packets(network)
         self.table: dict[Key, Connection] = {}
         self.opening: dict[Connection, Listening] = {}  # half open, or opened by Fast Open and not confirmed
         self.listeners: dict[Endpoint, Listening] = {}
@@ -328,22 +329,13 @@ class Connections:
                 client.forget(server)
 
     def transmit(self, connection: Connection) -> None:
-        """Put the segments of a connection into packets."""
+        """Put out the segments of a connection."""
         segments, connection.outbox = connection.outbox, []
-        source, destination = connection.local[0], connection.remote[0]
-        settings, marks = connection.settings, connection.ecn.on
         self.counters["OutSegs"] += len(segments)
         for segment in segments:
             self.counters["OutRsts"] += segment.rst
-            packet = self.network.packet(source, destination, TCP, settings.ttl)
-            packet.dscp = settings.dscp
-            if len(destination) == 4:
-                packet.dont_fragment = settings.path_mtu_discovery  # RFC 1191
-            if marks and connection.may_be_marked(segment):
-                packet.ecn = ECT0
-            packet.payload = segment.build(packet)
             try:
-                self.put(packet)
+                self.put(self.packets.of(connection, segment))
             except SendError:
                 self.dropped["TCP can't be sent"] += 1  # TCP tries again, and gives up in the end
 
@@ -376,6 +368,7 @@ class Connections:
             del self.table[key]
             self.counters.update(RetransSegs=(again := connection.counts["retrans"]), OutSegs=-again)
         self.planned.pop(connection, None)
+        self.packets.forget(connection)
         self.asking.pop(connection, None)
         self.waiting.discard(connection)
         self.orphans.discard(connection)
