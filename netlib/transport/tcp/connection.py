@@ -9,8 +9,8 @@ A machine without I/O and without a clock: segments, calls and the time (`now`, 
 `snd.una < ack <= snd.max` is SND.UNA < SEG.ACK =< SND.NXT; `snd.nxt` goes back at times.  No segment makes it raise.
 
 What it leaves to others: what is sent when, and what an ACK says (transmission.py); what a SYN and text say
-(reception.py); the shape of a segment (block.py); the decisions that may be yours (parts.py); ports, listeners,
-sockets, segments of no connection and new SYNs in TIME-WAIT (kernel).  Which rule is where: __init__.py.
+(reception.py); a segment just as expected (prediction.py); a segment's shape (block.py); decisions that may be yours
+(parts.py); ports, listeners, sockets, segments of no connection, new SYNs in TIME-WAIT (kernel).  More: __init__.py.
 """
 
 from dataclasses import replace
@@ -18,6 +18,7 @@ from typing import Any
 
 from netlib.transport.tcp.congestion.control import UNLIMITED
 from netlib.transport.tcp.options import Options
+from netlib.transport.tcp.prediction import predicted
 from netlib.transport.tcp.reception import Reception
 from netlib.transport.tcp.states import (
     CLOSE_WAIT,
@@ -202,7 +203,7 @@ class Connection(Reception):
             self.in_listen(segment, now)
         elif self.state is SYN_SENT:
             self.in_syn_sent(segment, now)
-        else:
+        elif type(self) is not Connection or not predicted(self, segment, now, ce):
             self.in_other_states(segment, now, ce)
 
     def in_closed(self, segment: TCPSegment, now: float) -> None:
@@ -287,8 +288,7 @@ class Connection(Reception):
         if segment.rst:
             return self.reset_arrives(seq, now)
 
-        # Third, check security: history
-        # Fourth, check the SYN bit; one that reopens a connection in TIME-WAIT has not come here (`reopened_by`)
+        # Third, check security: history.  Fourth, check the SYN bit; what reopens from TIME-WAIT is `reopened_by`
         if segment.syn:
             if self.state is SYN_RECEIVED and self.passive:
                 return self.listen_again("receive SYN", now)

@@ -94,8 +94,11 @@ class Reception(Transmission):
         ready = self.take_text(seq, text, now)
         if self.state is CLOSED or self.fin_at == self.rcv.nxt:  # a FIN that follows is acknowledged with the text
             return
-        in_order = ready > 0 and seq <= self.rcv.nxt - ready
-        because = self.acknowledging.at_once(len(text), in_order, gap)
+        self.answer_text(len(text), ready > 0 and seq <= self.rcv.nxt - ready, gap, now)
+
+    def answer_text(self, length: int, in_order: bool, gap: bool, now: float) -> None:
+        """Acknowledge text now or later; `gap` if something was missing before it came."""
+        because = self.acknowledging.at_once(length, in_order, gap)
         if because:
             self.acknowledge(because, now)
         elif "delayed_ack" not in self.timers:

@@ -1,0 +1,76 @@
+"""Header prediction: the segment that was to be expected next is taken in without all the questions.
+
+In an established connection nearly every segment is one of two: an acknowledgment of what is in flight, or the text
+that follows what has come.  Each is in order and within the window, and has no flag and no option that says more.  Then
+most steps of RFC 9293 section 3.10.7.4 do nothing, and what is left of them stands here, in their order.  Van Jacobson
+did this in BSD's kernel ("4BSD Header Prediction", 1990), Linux does it as its "fast path".
+
+A shortcut decides nothing: where anything is not as expected, nothing is done here, and `in_other_states` goes the long
+way.  After either way all is the same, which tests/transport/tcp/test_prediction.py compares.
+"""
+
+from netlib.transport.tcp.options import ALIGNED_TIMESTAMPS, TIMESTAMPS_START, Options
+from netlib.transport.tcp.reassembler import Reassembler
+from netlib.transport.tcp.reception import Reception
+from netlib.transport.tcp.sequence import HALF, SEQUENCE_SPACE, before, unwrap
+from netlib.transport.tcp.states import ESTABLISHED
+from netlib.wire.tcp import TCPSegment
+
+NO_SACK = Options()  # all that an acknowledgment is asked for, when nothing was sent again
+
+
+def predicted(connection: Reception, segment: TCPSegment, now: float, ce: bool) -> bool:
+    """Act on the segment, if it is as expected; whether it was, and all is done."""
+    snd, rcv, text = connection.snd, connection.rcv, segment.payload
+    # steps 2, 4, 5, 6, 8 and ECN: no flag but ACK, while PSH says nothing new; nor does a FIN wait that came too early
+    if (
+        connection.state is not ESTABLISHED
+        or not segment.ack or segment.syn or segment.fin or segment.rst or segment.urg
+        or segment.ece or segment.cwr or ce or connection.fin_at is not None
+    ):  # fmt: skip
+        return False
+    # the very next one: acceptable by table 6, also where the window is closed and there is no text
+    if segment.sequence != rcv.nxt % SEQUENCE_SPACE or len(text) > rcv.said - rcv.nxt:
+        return False
+    # SND.UNA =< SEG.ACK =< SND.NXT, and something new in it
+    acked = (segment.acknowledgment - snd.una) % SEQUENCE_SPACE
+    if acked > snd.max - snd.una or not (acked or text):
+        return False
+    # whoever has parts for these, or has sent again what is being acknowledged, has them asked
+    if connection.unwrap is not unwrap or connection.before is not before or connection.retransmissions:
+        return False
+    stamp = None
+    if connection.timestamps:  # just these, and not from the past (RFC 7323 section 5.3, R1)
+        if len(segment.options) != 12:
+            return False
+        start, stamp, _ = ALIGNED_TIMESTAMPS.unpack(segment.options)
+        if start != TIMESTAMPS_START or 0 < (connection.recent - stamp) % SEQUENCE_SPACE < HALF:
+            return False
+    elif segment.options:
+        return False
+
+    connection.heard_at, connection.keepalives, connection.probes = now, 0, 0
+    if stamp is not None and rcv.nxt <= rcv.acked:  # R3
+        connection.recent, connection.recent_at = stamp, now
+    seq, ack = rcv.nxt, snd.una + acked
+    if acked:
+        connection.acknowledged(ack, segment, NO_SACK, now)
+    connection.take_window(segment, seq, ack)
+    if text:
+        take_text(connection, seq, text, now)
+    if connection.sending or "persist" in connection.timers:  # else `transmit` has nothing to do
+        connection.transmit(now)
+    return True
+
+
+def take_text(connection: Reception, seq: int, text: bytes, now: float) -> None:
+    """`Reception.text_arrives`, of text that is next and fits in."""
+    rcv, reassembler = connection.rcv, connection.reassembler
+    if type(reassembler) is not Reassembler or reassembler.starts or connection.abandoned:
+        return connection.text_arrives(seq, text, now)  # something is missing, or the part is yours
+    reassembler.insert(seq, text)  # gives it back as it is: nothing waits behind it
+    connection.received += text
+    rcv.nxt += len(text)
+    connection.counts["bytes_received"] += len(text)
+    connection.note("readable", "text arrives", now)
+    connection.answer_text(len(text), True, False, now)
