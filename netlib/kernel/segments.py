@@ -2,8 +2,8 @@
 
     packets.of(connection, segment)    the packet for the Internet layer
 
-`TCPSegment.build` and `IPv4Packet.build` make any packet there can be, and look at each field of it.  The packets of an
-established connection differ from each other in a few numbers only: a `SegmentPacket` puts these between the ones that
+`TCPSegment.build` and `IPv4Packet.build` make any packet there can be, and look at each field of it.  The packets of a
+connection differ from each other in a few numbers only: a `SegmentPacket` puts these between the ones that
 stay, both headers at once, and works the two checksums out from them, as of what stays the sum is known.  The bytes are
 the same.
 
@@ -15,7 +15,7 @@ from struct import Struct
 from typing import Any
 
 from netlib.transport.tcp.connection import Connection
-from netlib.transport.tcp.states import ESTABLISHED
+from netlib.transport.tcp.states import SYNCHRONIZED
 from netlib.transport.tcp.variables import Settings
 from netlib.wire.checksum import internet_checksum
 from netlib.wire.ipv4 import TCP, IPv4Packet
@@ -34,15 +34,14 @@ class Packets:
 
     def __init__(self, network: Any) -> None:
         self.network = network
-        self.alike: dict[Connection, SegmentPacket] = {}  # the last packet of each that is established
+        self.alike: dict[Connection, SegmentPacket] = {}  # the last packet of each that both ends know
 
     def of(self, connection: Connection, segment: TCPSegment) -> Any:
         """The packet of a segment, to be sent before the next one is asked for."""
-        destination, settings = connection.remote[0], connection.settings
-        ecn = ECT0 if connection.may_be_marked(segment) else 0
+        destination, settings, alike = connection.remote[0], connection.settings, self.alike.get(connection)
+        ecn = ECT0 if connection.ecn.on and connection.may_be_marked(segment) else 0
         # a connection of yours may write what it likes into a segment: that is looked at, field by field
-        if connection.state is ESTABLISHED and type(connection) is Connection and len(destination) == 4:
-            alike = self.alike.get(connection)
+        if alike or (connection.state in SYNCHRONIZED and type(connection) is Connection and len(destination) == 4):
             if alike is None or not alike.serves(settings):
                 alike = self.alike[connection] = SegmentPacket(connection)
             alike.carry(segment, ecn)

@@ -34,16 +34,16 @@ def test_the_same_bytes(source: IPv4Address, destination: IPv4Address, sent: lis
                         discovery: bool, ecn: bool) -> None:  # fmt: skip
     connection, packets = Connection((source, 7), (destination, 9), 0), Packets(Network())
     connection.ecn.on, connection.settings.path_mtu_discovery = ecn, discovery
+    other = Connection(connection.local, connection.remote, 0, options={"path_mtu_discovery": discovery})
+    connection.state, other.state, other.ecn.on = ESTABLISHED, SYN_SENT, ecn
     for segment, identification, ttl, dscp in sent:
-        connection.settings.ttl, connection.settings.dscp = ttl, dscp  # may be set anew at any time
         built = []
-        for state in (ESTABLISHED, SYN_SENT):
-            connection.state = state
-            packet = packets.of(connection, segment)
+        for each in (connection, other):
+            each.settings.ttl, each.settings.dscp = ttl, dscp  # may be set anew at any time
+            packet = packets.of(each, segment)
             packet.identification = identification
             built.append(packet.build())
         assert built[0] == built[1]
-    connection.state = ESTABLISHED
     assert packets.of(connection, segment) is packets.of(connection, segment)
     packets.forget(connection)
     assert not packets.alike

@@ -1,6 +1,6 @@
 """Header prediction: the segment that was to be expected next is taken in without all the questions.
 
-In an established connection nearly every segment is one of two: an acknowledgment of what is in flight, or the text
+While data flows nearly every segment is one of two: an acknowledgment of what is in flight, or the text
 that follows what has come.  Each is in order and within the window, and has no flag and no option that says more.  Then
 most steps of RFC 9293 section 3.10.7.4 do nothing, and what is left of them stands here, in their order.  Van Jacobson
 did this in BSD's kernel ("4BSD Header Prediction", 1990), Linux does it as its "fast path".
@@ -13,9 +13,10 @@ from netlib.transport.tcp.options import ALIGNED_TIMESTAMPS, TIMESTAMPS_START, O
 from netlib.transport.tcp.reassembler import Reassembler
 from netlib.transport.tcp.reception import Reception
 from netlib.transport.tcp.sequence import HALF, SEQUENCE_SPACE, before, unwrap
-from netlib.transport.tcp.states import ESTABLISHED
+from netlib.transport.tcp.states import ESTABLISHED, FIN_WAIT_1
 from netlib.wire.tcp import TCPSegment
 
+OPEN_BOTH_WAYS = (ESTABLISHED, FIN_WAIT_1)  # in the latter the user has called CLOSE, and what is queued goes out
 NO_SACK = Options()  # all that an acknowledgment is asked for, when nothing was sent again
 
 
@@ -24,7 +25,7 @@ def predicted(connection: Reception, segment: TCPSegment, now: float, ce: bool) 
     snd, rcv, text = connection.snd, connection.rcv, segment.payload
     # steps 2, 4, 5, 6, 8 and ECN: no flag but ACK, while PSH says nothing new; nor does a FIN wait that came too early
     if (
-        connection.state is not ESTABLISHED
+        connection.state not in OPEN_BOTH_WAYS
         or not segment.ack or segment.syn or segment.fin or segment.rst or segment.urg
         or segment.ece or segment.cwr or ce or connection.fin_at is not None
     ):  # fmt: skip
@@ -35,6 +36,9 @@ def predicted(connection: Reception, segment: TCPSegment, now: float, ce: bool) 
     # SND.UNA =< SEG.ACK =< SND.NXT, and something new in it
     acked = (segment.acknowledgment - snd.una) % SEQUENCE_SPACE
     if acked > snd.max - snd.una or not (acked or text):
+        return False
+    # an acknowledgment of our FIN changes the state
+    if connection.closing and snd.max > connection.end:
         return False
     # whoever has parts for these, or has sent again what is being acknowledged, has them asked
     if connection.unwrap is not unwrap or connection.before is not before or connection.retransmissions:
@@ -58,7 +62,7 @@ def predicted(connection: Reception, segment: TCPSegment, now: float, ce: bool) 
     connection.take_window(segment, seq, ack)
     if text:
         take_text(connection, seq, text, now)
-    if connection.sending or "persist" in connection.timers:  # else `transmit` has nothing to do
+    if connection.sending or connection.closing or "persist" in connection.timers:  # else `transmit` has nothing to do
         connection.transmit(now)
     return True
 

@@ -102,7 +102,7 @@ def test_after_either_way_all_is_the_same(
             for end in (a, b):
                 if random.random() < 0.3:
                     end.receive(random.choice([10, 1000, 100_000]), pair.now)
-            if random.random() < 0.01:
+            if random.random() < 0.02:
                 random.choice([a, b]).close(pair.now, reading=random.random() < 0.5)
 
 
