@@ -56,6 +56,7 @@ __all__ = ["DATAGRAM", "RAW", "RAW6", "STREAM", "DatagramSocket", "Host", "Inter
 
 AnySocket = RawSocket | RawSocket6 | DatagramSocket | StreamSocket
 NETLIB_TCP = TCPParts()
+IPV4_INSIDE = ETHERTYPE_IPV4.to_bytes(2, "big")
 
 
 @dataclass(frozen=True)
@@ -230,17 +231,12 @@ class Host:
 
     def deadline(self) -> float | None:
         """When `tick` is next needed (seconds), or None."""
-        soonest, due = self.internet.deadline(), self.internet6.deadline()
-        if due is not None and (soonest is None or due < soonest):
-            soonest = due
-        due = self.tcp.deadline()
-        if due is not None and (soonest is None or due < soonest):
-            soonest = due
-        for interface in self.interfaces:
-            if interface.neighbours is not None:
-                due = interface.neighbours.deadline()
-                if due is not None and (soonest is None or due < soonest):
-                    soonest = due
+        tables: list[Any] = [each.neighbours for each in self.interfaces if each.neighbours is not None]
+        soonest = None
+        for part in [self.internet, self.internet6, self.tcp, *tables]:
+            due = part.deadline()
+            if due is not None and (soonest is None or due < soonest):
+                soonest = due
         return soonest
 
     def neighbours(self) -> list[dict[str, str]]:
@@ -275,6 +271,9 @@ class Host:
         """Ethernet: is the frame for us, and what is inside it."""
         layer = "Ethernet"
         try:
+            if data[:6] == interface.mac and data[12:14] == IPV4_INSIDE:  # as most: there is nothing else to ask
+                self.internet.receive(data[14:], interface.number, now)
+                return
             frame = EthernetFrame.parse(data)
             to_many = frame.destination != interface.mac
             if to_many and not frame.destination.is_group:

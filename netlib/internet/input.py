@@ -86,6 +86,7 @@ class Internet:
         self.parts, self.forwarding = parts, forwarding
         self.ports: dict[int, Port] = {}  # number of the interface -> what IPv4 knows of it
         self.addresses: set[IPv4Address] = set()  # our own
+        self.plain: set[IPv4Address] = set()  # those of them that a packet on a link may have as its destination
         self.broadcasts = {IPv4Address.BROADCAST}  # and those of our links
         self.routes: RoutesPart = parts.routes()
         self.redirects = Redirects()  # better first hops for our own packets
@@ -109,6 +110,8 @@ class Internet:
         if address not in port.addresses:
             port.addresses.append(address)
             self.addresses.add(address.address)
+            if not is_martian(address.address):
+                self.plain.add(address.address)
             if address.network.is_broadcast(address.network.broadcast):
                 self.broadcasts.add(address.network.broadcast)
             self.routes.add(Route(address.network, None, number))
@@ -131,6 +134,11 @@ class Internet:
         first = packet.source[0]
         if first >= 224 or packet.source in self.broadcasts or (first == 127 and port >= 0):
             self.drop("IPv4 invalid source")
+            return
+        if port in self.ports and packet.destination in self.plain and not (
+            link_broadcast or self.nat is not None or packet.more_fragments or packet.fragment_offset
+        ):  # as for most there are: none of what is asked from here on can be so
+            self.delivered.append((port, packet))
             return
         # "Addresses of this form MUST NOT appear outside a host" (section 3.2.1.3): 127.0.0.0/8, and as a
         # destination 0.0.0.0/8; class E is reserved (RFC 1812 section 5.3.7).
@@ -225,7 +233,8 @@ class Internet:
         if destination[0] == 127 or destination in self.addresses:
             self.receive(self.sealed(packet.build()), -1, now)
             return
-        route = self.redirects.lookup(destination, now) or self.way(destination)
+        better = self.redirects.lookup(destination, now) if self.redirects.table else None
+        route = better or self.way(destination)
         port = self.ports[route.interface]
         if packet.identification == 0:
             self.identification = self.identification % 0xFFFF + 1
@@ -233,7 +242,9 @@ class Internet:
         data = packet.build()
         if len(data) > port.mtu and packet.dont_fragment:
             raise SendError(f"EMSGSIZE: {len(data)} bytes, the link takes {port.mtu} and DF is set")
-        self.transmit(self.sealed(data), route, destination, now)
+        if self.parts.checksum is not internet_checksum:
+            data = self.sealed(data)
+        self.transmit(data, route, destination, now)
 
     def route(self, destination: IPv4Address) -> Route | None:
         """The route that the routing table has for a destination."""

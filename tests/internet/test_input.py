@@ -86,6 +86,18 @@ def test_a_destination_that_nobody_on_a_link_has_is_dropped(destination: str) ->
     assert machine.dropped == {"IPv4 invalid destination": 1}
 
 
+def test_an_address_that_may_not_be_on_a_link_is_none_even_if_it_is_ours() -> None:
+    host = Host("h", Random(1))
+    interface = host.attach("10.0.0.1/24")
+    host.add_address(interface, "240.0.0.1/24")
+    packet = IPv4Packet(source=IPv4Address("10.0.0.2"), destination=IPv4Address("240.0.0.1"), protocol=200)
+    host.internet.receive(packet.build(), interface.number, 0.0)
+    assert host.dropped == {"IPv4 invalid destination": 1} and not host.internet.delivered
+    packet.destination = IPv4Address("10.0.0.1")
+    host.internet.receive(packet.build(), interface.number, 0.0)
+    assert len(host.internet.delivered) == 1
+
+
 def test_a_host_does_not_forward() -> None:
     machine = Machine()
     assert machine.give(echo(ELSEWHERE)) == []
