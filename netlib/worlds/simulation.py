@@ -328,10 +328,10 @@ class Simulation:
 
     def wake(self, touched: dict[Any, None]) -> None:
         """Wake those whose socket has something for them, since these connections have been touched."""
-        if touched or None in self.waiters.by_source:
+        if self.waiters.by_source:  # while all programs sleep, or are done, nobody waits for anything
             for event in self.waiters.ready(touched):
                 event.succeed()
-            touched.clear()
+        touched.clear()
 
     def flush(self) -> None:
         """Take out what applications have sent, and wake who waits for what a host has sent to itself."""
