@@ -1,9 +1,9 @@
 """Header prediction: the segment that was to be expected next is taken in without all the questions.
 
-While data flows nearly every segment is one of two: an acknowledgment of what is in flight, or the text
-that follows what has come.  Each is in order and within the window, and has no flag and no option that says more.  Then
-most steps of RFC 9293 section 3.10.7.4 do nothing, and what is left of them stands here, in their order.  Van Jacobson
-did this in BSD's kernel ("4BSD Header Prediction", 1990), Linux does it as its "fast path".
+While data flows nearly every segment is one of two: an acknowledgment of what is in flight, or the text that follows
+what has come.  Each is in order and within the window, and has no flag and no option that says more.  Then most steps
+of RFC 9293 section 3.10.7.4 do nothing, and what is left of them stands here, in their order.  Van Jacobson did this
+in BSD's kernel ("4BSD Header Prediction", 1990), Linux does it as its "fast path".
 
 A shortcut decides nothing: where anything is not as expected, nothing is done here, and `in_other_states` goes the long
 way.  After either way all is the same, which tests/transport/tcp/test_prediction.py compares.
