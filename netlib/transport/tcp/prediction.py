@@ -59,7 +59,7 @@ def predicted(connection: Reception, segment: TCPSegment, now: float, ce: bool) 
     seq, ack = rcv.nxt, snd.una + acked
     if acked:
         connection.acknowledged(ack, segment, NO_SACK, now)
-    connection.take_window(segment, seq, ack)
+    connection.take_window(segment.window << snd.shift, seq, ack)
     if text:
         take_text(connection, seq, text, now)
     if connection.sending or connection.closing or "persist" in connection.timers:  # else `transmit` has nothing to do
