@@ -18,23 +18,46 @@ from netlib.wire.tcp import TCPSegment
 
 OPEN_BOTH_WAYS = (ESTABLISHED, FIN_WAIT_1)  # in the latter the user has called CLOSE, and what is queued goes out
 NO_SACK = Options()  # all that an acknowledgment is asked for, when nothing was sent again
+NO_ECE = TCPSegment(ack=True)  # ... and all that a segment is
 
 
 def predicted(connection: Reception, segment: TCPSegment, now: float, ce: bool) -> bool:
     """Act on the segment, if it is as expected; whether it was, and all is done."""
-    snd, rcv, text = connection.snd, connection.rcv, segment.payload
-    # steps 2, 4, 5, 6, 8 and ECN: no flag but ACK, while PSH says nothing new; nor does a FIN wait that came too early
+    # steps 2, 4, 5, 6, 8 and ECN: no flag but ACK, while PSH says nothing new
     if (
-        connection.state not in OPEN_BOTH_WAYS
-        or not segment.ack or segment.syn or segment.fin or segment.rst or segment.urg
-        or segment.ece or segment.cwr or ce or connection.fin_at is not None
+        not segment.ack or segment.syn or segment.fin or segment.rst or segment.urg
+        or segment.ece or segment.cwr or ce
     ):  # fmt: skip
         return False
+    stamp = None
+    if segment.options:
+        if len(segment.options) != 12:
+            return False
+        start, stamp, _ = ALIGNED_TIMESTAMPS.unpack(segment.options)
+        if start != TIMESTAMPS_START:
+            return False
+    return expected(
+        connection, segment.sequence, segment.acknowledgment, segment.window, stamp, segment.payload, now
+    )  # fmt: skip
+
+
+def expected(
+    connection: Reception, sequence: int, acknowledgment: int, window: int, stamp: int | None, text: bytes, now: float
+) -> bool:
+    """`predicted`, of a segment whose only flag is ACK, maybe beside PSH, and whose packet no router has marked.
+
+    The numbers are the header's, the window as it stands there; `stamp` is the value of the timestamps option, None
+    where there are no options.  For a `Connection`, and none made from it; `segs_in` counts who has called it.
+    """
+    snd, rcv = connection.snd, connection.rcv
+    # a FIN that came too early may wait for this
+    if connection.state not in OPEN_BOTH_WAYS or connection.fin_at is not None:
+        return False
     # the very next one: acceptable by table 6, also where the window is closed and there is no text
-    if segment.sequence != rcv.nxt % SEQUENCE_SPACE or len(text) > rcv.said - rcv.nxt:
+    if sequence != rcv.nxt % SEQUENCE_SPACE or len(text) > rcv.said - rcv.nxt:
         return False
     # SND.UNA =< SEG.ACK =< SND.NXT, and something new in it
-    acked = (segment.acknowledgment - snd.una) % SEQUENCE_SPACE
+    acked = (acknowledgment - snd.una) % SEQUENCE_SPACE
     if acked > snd.max - snd.una or not (acked or text):
         return False
     # an acknowledgment of our FIN changes the state
@@ -43,14 +66,10 @@ def predicted(connection: Reception, segment: TCPSegment, now: float, ce: bool) 
     # whoever has parts for these, or has sent again what is being acknowledged, has them asked
     if connection.unwrap is not unwrap or connection.before is not before or connection.retransmissions:
         return False
-    stamp = None
-    if connection.timestamps:  # just these, and not from the past (RFC 7323 section 5.3, R1)
-        if len(segment.options) != 12:
-            return False
-        start, stamp, _ = ALIGNED_TIMESTAMPS.unpack(segment.options)
-        if start != TIMESTAMPS_START or 0 < (connection.recent - stamp) % SEQUENCE_SPACE < HALF:
-            return False
-    elif segment.options:
+    # timestamps where there have to be some, and not from the past (RFC 7323 section 5.3, R1)
+    if (stamp is not None) is not connection.timestamps:
+        return False
+    if stamp is not None and 0 < (connection.recent - stamp) % SEQUENCE_SPACE < HALF:
         return False
 
     connection.heard_at, connection.keepalives, connection.probes = now, 0, 0
@@ -58,8 +77,8 @@ def predicted(connection: Reception, segment: TCPSegment, now: float, ce: bool) 
         connection.recent, connection.recent_at = stamp, now
     seq, ack = rcv.nxt, snd.una + acked
     if acked:
-        connection.acknowledged(ack, segment, NO_SACK, now)
-    connection.take_window(segment.window << snd.shift, seq, ack)
+        connection.acknowledged(ack, NO_ECE, NO_SACK, now)
+    connection.take_window(window << snd.shift, seq, ack)
     if text:
         take_text(connection, seq, text, now)
     if connection.sending or connection.closing or "persist" in connection.timers:  # else `transmit` has nothing to do
