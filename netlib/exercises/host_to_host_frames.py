@@ -304,7 +304,7 @@ DELIVER = Exercise(
         Mistake("It looks as if a cut-off frame raises: look at the length before each step.",
                 when=lambda args, expected, got: getattr(got, "name", "") in ("IndexError", "struct.error")),
     ],
-    without=("netlib.wire", "netlib.host", "netlib.internet"),
+    without=("netlib.wire", "netlib.host", "netlib.layers", "netlib.internet"),
     allowing=("netlib.wire.address",),
     why=why_deliver,
     show=words_of_deliver,

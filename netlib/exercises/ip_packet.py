@@ -39,7 +39,7 @@ from netlib.wire.checksum import internet_checksum
 from netlib.wire.errors import BadChecksum, Truncated, WireError
 from netlib.wire.ipv4 import IPv4Packet
 
-NOT_NETLIB = ("netlib.wire", "netlib.internet", "netlib.host")
+NOT_NETLIB = ("netlib.wire", "netlib.internet", "netlib.host", "netlib.layers")
 ADDRESSES = ("netlib.wire.address",)
 FIELDS = (
     *("header_length", "dscp", "ecn", "total_length", "identification", "dont_fragment", "more_fragments"),

@@ -32,7 +32,7 @@ from netlib.wire.errors import WireError
 from netlib.wire.ipv4 import ICMP, IPv4Packet
 from netlib.wire.options import END, NOP, parse_options
 
-NOT_NETLIB = ("netlib.wire", "netlib.internet", "netlib.host")
+NOT_NETLIB = ("netlib.wire", "netlib.internet", "netlib.host", "netlib.layers")
 ADDRESSES = ("netlib.wire.address",)
 
 # ---- 5.5 ---------------------------------------------------------------------------------------------------------

@@ -200,7 +200,8 @@ FORWARDED = Exercise(
                 when=lambda args, expected, got: got[26:34] != expected[26:34] and len(got) == len(expected)),
         Mistake("It looks as if a packet may leave with TTL 0: one that comes with 1 goes no further.", dies_too_late),
     ],
-    without=("netlib.internet.input", "netlib.host", "netlib.worlds", "netlib.wire.ethernet", "netlib.wire.ipv4"),
+    without=("netlib.internet.input", "netlib.host", "netlib.layers", "netlib.worlds", "netlib.wire.ethernet",
+             "netlib.wire.ipv4"),
     like=EthernetFrame,
     why=why,
 )  # fmt: skip

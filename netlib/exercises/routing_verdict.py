@@ -334,7 +334,7 @@ ROUTE = Exercise(
         wrong("a sender that is not on the link is told as well: it can't reach that router (rule 9).",
               redirects="source ignored"),
     ],
-    without=("netlib.internet.input", "netlib.internet.redirects", "netlib.host", "netlib.worlds"),
+    without=("netlib.internet.input", "netlib.internet.redirects", "netlib.host", "netlib.layers", "netlib.worlds"),
     why=why,
     show=show,
     reproduce=reproduce,
