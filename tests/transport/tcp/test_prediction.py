@@ -29,7 +29,9 @@ def known(thing: Any) -> Any:
         return thing
     if isinstance(thing, dict):
         return [(repr(name), known(value)) for name, value in thing.items()]
-    if isinstance(thing, (list, tuple, set)) or type(thing).__name__ == "Events":
+    if isinstance(thing, (set, frozenset)):  # in no order: a copy may have another
+        return sorted(map(repr, thing))
+    if isinstance(thing, (list, tuple)) or type(thing).__name__ == "Events":
         return [known(each) for each in thing]
     names = [*getattr(thing, "__dict__", ()), *(n for c in type(thing).__mro__ for n in getattr(c, "__slots__", ()))]
     if type(thing).__module__.startswith("netlib.") and names:
