@@ -45,7 +45,7 @@ notebooks: .venv/instructor.stamp  ## write the solved and the students' noteboo
 zoo: .venv/instructor.stamp  ## run the wrong and right solutions of each exercise (CHAPTER=05)
 	@$(BIN)/netlib zoo $(CHAPTER)
 
-bench: .venv/dev.stamp  ## netlib beside dpkt, scapy, PyTCP, ns.py, ns-3 and nbgrader, as ratios from one run (fifteen minutes)
+bench: .venv/dev.stamp .venv/peers.stamp  ## netlib beside dpkt, scapy, PyTCP, ns.py, ns-3 and nbgrader, as ratios from one run (fifteen minutes)
 	@$(BIN)/python -m tests.benchmarks
 
 lock: .venv/dev.stamp  ## write constraints.txt anew from pyproject.toml
@@ -56,6 +56,11 @@ check-lock: .venv/dev.stamp  ## do pyproject.toml, environment.yml and constrain
 
 clean:  ## remove what was set up and built, but no work of yours
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+
+# beside the environment, not in it: netlib must run without them; without an index `make bench` leaves them out
+.venv/peers.stamp: tests/benchmarks/peers.txt .venv/dev.stamp
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --require-hashes --upgrade \
+	  --target .venv/peers -r $< && touch $@ || echo "make: PyTCP and ns.py could not be had: left out" >&2
 
 .venv/%.stamp: pyproject.toml constraints.txt scripts/setup
 	@scripts/setup $*

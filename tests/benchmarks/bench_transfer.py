@@ -39,7 +39,7 @@ def results() -> Iterator[Result | Missing]:
             if run:
                 best[name] = max(best[name], run())
     yield Result("data packets of a bulk transfer, per second of processor", best["netlib"] / 1000, "k/s", 15)
-    for name, fix in (("ns.py", "pip install ns.py"), ("ns-3", "apt install libns3-dev, and g++")):
+    for name, fix in (("ns.py", "make bench"), ("ns-3", "apt install libns3-dev, and g++")):
         if name not in best:
             yield Missing(f"  by {name}", fix)
             continue

@@ -31,7 +31,7 @@ def results() -> Iterator[Result | Missing]:
             yield Result("  by PyTCP, on a TAP", best["pytcp"] / 1e6, "MB/s")
             yield Result("  netlib's to PyTCP's", best["netlib"] / best["pytcp"], "x", 15)
         else:
-            yield Missing("  by PyTCP", "pip install PyTCP")
+            yield Missing("  by PyTCP", "make bench")
 
 
 def transfer(stack: str, way: str) -> float:
