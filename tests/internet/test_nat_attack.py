@@ -4,6 +4,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transport.tcp.test_reassembler import lines_run
 
 import netlib
@@ -18,7 +20,7 @@ from netlib.internet.nat_table import (
 )
 from netlib.wire.address import IPv4Address
 from netlib.wire.checksum import internet_checksum
-from netlib.wire.ipv4 import TCP, UDP
+from netlib.wire.ipv4 import TCP, UDP, IPv4Packet
 
 from .nat_machines import GATE, INSIDE, OTHER, OURS, REMOTE, SECOND, Router, echo, ends, error, nat, tcp, udp
 
@@ -192,3 +194,26 @@ def test_packets_are_counted_each_way() -> None:
         assert n.table()[0]["packets"] == (count, count)
     n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
     assert n.table()[0]["packets"] == (4, 3)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_no_packet_makes_it_raise(data: st.DataObject) -> None:
+    n = nat()
+    n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
+    good = data.draw(st.sampled_from([
+        udp((INSIDE, 5000), (REMOTE, 53)), tcp((REMOTE, 53), (OURS, 5000), "syn"), echo(REMOTE, OURS, 5),
+        error(OTHER, udp((OURS, 5000), (REMOTE, 53))), error(INSIDE, udp((REMOTE, 53), (INSIDE, 5000))),
+    ]))  # fmt: skip
+    payload = bytearray(good[20:])
+    for _ in range(data.draw(st.integers(0, 4))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(payload[: data.draw(st.integers(0, len(payload)))])
+    packet = IPv4Packet.parse(good)
+    packet.payload, packet.protocol = cut, data.draw(st.sampled_from([packet.protocol, 1, 6, 17, 47]))
+    if packet.protocol == 1 and len(cut) >= 4 and data.draw(st.booleans()):  # so that it gets past the checksum
+        packet.payload = cut[:2] + b"\0\0" + cut[4:]
+        packet.payload = cut[:2] + internet_checksum(packet.payload).to_bytes(2, "big") + cut[4:]
+    for translate in (n.outbound, n.inbound, n.hairpin):
+        out = translate(packet.build(), 1)
+        assert out is None or len(out) == 20 + len(cut)
