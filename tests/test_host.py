@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from internet.machines import ELSEWHERE, PEER, ROUTER, Machine, echo, icmp, udp, what
 from wire.packets import frames, ip_packets
 
-from netlib.host import INBOX, RAW, Host, Interface, Parts
+from netlib.host import RAW, Host, Interface, Parts
 from netlib.internet import fragments
 from netlib.internet import icmp as netlib_icmp
 from netlib.internet.fragments import Reassembler
 from netlib.internet.parts import decrement_ttl
 from netlib.internet.routes import Route, Routes
+from netlib.kernel.raw import INBOX
 from netlib.link import neighbours
 from netlib.wire.address import IPv4Address, IPv4Interface, IPv4Network, MACAddress
 from netlib.wire.arp import REPLY, REQUEST, ARPPacket
