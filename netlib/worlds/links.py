@@ -69,15 +69,17 @@ class Direction:
 
     def __init__(self, link: "Link", sender: Station, receiver: Station, place: Any, random: Random) -> None:
         self.link, self.sender, self.receiver, self.place, self.random = link, sender, receiver, place, random
+        self.env = link.env
+        self.arrived = [self.deliver]  # what each frame calls when it arrives: the same list for all
         self.free = 0.0  # when the last frame in the queue will have been sent
         self.sent = 0  # frames, lost ones included
         self.bytes = 0  # in these frames
         self.lost = 0
 
     def send(self, frame: bytes) -> None:
-        link, now = self.link, self.link.env.now
-        size = len(frame)
-        start = now if now > self.free else self.free
+        link, now, size, start = self.link, self.env.now, len(frame), self.free
+        if start < now:
+            start = now
         self.sent += 1
         self.bytes += size
         rate = link.rate
@@ -95,7 +97,7 @@ class Direction:
         arrival = self.free + link.delay
         if link.captures:
             self.record(frame, arrival)
-        link.env.timeout(arrival - now, frame).callbacks.append(self.deliver)
+        self.env.timeout(arrival - now, frame).callbacks = self.arrived
 
     def deliver(self, event: Any) -> None:
         self.receiver.receive(self.place, event.value)

@@ -112,7 +112,7 @@ class Simulation:
         """Add a host with a name of its own, and with these parts."""
         self.claim(name)
         host = Host(name, Random(f"{self.seed} host {name}"), parts, forwarding=forwarding)
-        self.names[name] = self.nodes[host] = HostNode(self.env, host, self.wake)
+        self.names[name] = self.nodes[host] = HostNode(self.env, host, self.waiters)
         return host
 
     def router(self, name: str, parts: Parts | None = None) -> Host:
@@ -326,13 +326,6 @@ class Simulation:
             self.waiters.remove(waiter)
         return True
 
-    def wake(self, touched: dict[Any, None]) -> None:
-        """Wake those whose socket has something for them, since these connections have been touched."""
-        if self.waiters.by_source:  # while all programs sleep, or are done, nobody waits for anything
-            for event in self.waiters.ready(touched):
-                event.succeed()
-        touched.clear()
-
     def flush(self) -> None:
         """Take out what applications have sent, and wake who waits for what a host has sent to itself."""
         touched: dict[Any, None] = {}
@@ -345,4 +338,5 @@ class Simulation:
             if node.touched:
                 touched |= node.touched
                 node.touched.clear()
-        self.wake(touched)
+        for event in self.waiters.ready(touched):
+            event.succeed()

@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Protocol
 
 from netlib.host import Host, Interface
 from netlib.worlds.links import Direction
+from netlib.worlds.waiting import Waiters
 
 
 class SwitchPart(Protocol):
@@ -40,12 +41,13 @@ class Node:
 class HostNode(Node):
     """Runs a host, or a router."""
 
-    def __init__(self, env: Any, host: Host, changed: Callable[[dict[Any, None]], None]) -> None:
+    def __init__(self, env: Any, host: Host, waiters: Waiters[Any]) -> None:
         super().__init__(env, host.name)
         self.host = host
         self.ways: dict[Interface, Direction] = {}
-        self.changed = changed  # tells those that wait for a socket what has been touched
-        self.touched = host.tcp.touched = {}
+        self.waiters = waiters  # those that wait for a socket, by simpy's events
+        self.touched: dict[Any, None] = {}
+        host.tcp.touched = self.touched
 
     def receive(self, place: Interface, frame: bytes) -> None:
         self.host.receive(place, frame, self.env.now)
@@ -58,9 +60,13 @@ class HostNode(Node):
             outbox, host.outbox = host.outbox, []
             for interface, frame in outbox:
                 self.ways[interface].send(frame)
-        self.changed(self.touched)
+        if self.waiters.by_source:  # while all programs sleep, or are done, nobody waits for anything
+            for event in self.waiters.ready(self.touched):
+                event.succeed()
+        self.touched.clear()
+        # where nothing was moved from layer to layer, TCP's timers alone can have changed
+        due = host.deadline() if host.stirred else host.tcp.deadline()
         host.stirred = False
-        due = host.deadline()
         if due is not None and (self.due is None or due < self.due):
             self.plan(due)
 
