@@ -77,7 +77,7 @@ class Host(Layers):
         self.sockets: list[DatagramSocket | StreamSocket] = []
         self.raw: list[RawSocket | RawSocket6] = []
         self.now = 0.0  # the time that this host was told last; worlds tell it before a program goes on
-        self.stirred = False  # `settle` was called, so any deadline may be another; a world that has looked sets it back
+        self.stirred = False  # `settle` was called: any deadline may be another; a world that has looked sets it back
         self.udp = UDPLayer(self.parts.udp_table(), self.dropped)
         if isinstance(self.udp.table, UDPTable):
             self.udp.table.secret = lambda: random.randbytes(16)
