@@ -14,9 +14,14 @@ import os
 import socket
 import struct
 import subprocess
+import sys
 from typing import Protocol
 
-TUNSETIFF, IFF_TUN, IFF_TAP, IFF_NO_PI = 0x400454CA, 1, 2, 0x1000  # linux/if_tun.h
+from netlib.worlds.offload import HEADER, Joiner, complete
+
+TUNSETIFF, IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 1, 2, 0x1000, 0x4000  # linux/if_tun.h
+TUNGETFEATURES, TUNSETOFFLOAD = 0x800454CF, 0x400454D0
+TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6 = 1, 2, 4  # it may leave us its checksums, and the cutting of what TCP sends
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC, PACKET_IGNORE_OUTGOING = 263, 1, 1, 23  # linux/if_packet.h
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python has no name for it
 LARGEST = 65_536  # bytes of one frame
@@ -38,18 +43,28 @@ class Tun:
 
     `address` is the kernel's end, such as "10.9.0.1/24".  Raises PermissionError without the right to make one, and
     OSError where the kernel does not like its name or address.
+
+    With `offload` TCP's data comes and goes in packets of up to 64 KB, whatever the MTU (offload.py): much faster, but
+    a capture on the device shows those, and a router can't send them on.  OSError where the kernel can't do that.
     """
 
     kind = IFF_TUN
+    link = 0  # bytes of the header before an IP packet
 
-    def __init__(self, name: str, address: str, mtu: int = 1500) -> None:
+    def __init__(self, name: str, address: str, mtu: int = 1500, *, offload: bool = False) -> None:
         if not 0 < len(name.encode()) < 16:
             raise ValueError(f"the device's name {name!r}: Linux takes 1 to 15 bytes")
-        self.name = name
+        self.name, self.offload = name, offload
+        self.joiner = Joiner(self.put, self.link)
         self.fd = -1
         try:
             self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH", name.encode(), self.kind | IFF_NO_PI))
+            flags = self.kind | IFF_NO_PI | (IFF_VNET_HDR if offload else 0)
+            if offload:
+                self.need_features()
+            fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH", name.encode(), flags))
+            if offload:
+                self.take_offloads()
             for line in (f"addr add {address} dev {name}", f"link set {name} mtu {mtu} txqueuelen {QUEUE} up"):
                 done = subprocess.run(["ip", *line.split()], capture_output=True, text=True)
                 if done.returncode:
@@ -61,17 +76,46 @@ class Tun:
                 raise PermissionError(f"{message}; root can") from None
             raise OSError(error.errno, message) from None
 
+    def need_features(self) -> None:
+        """OSError if this kernel has no headers before packets."""
+        features = bytearray(4)
+        fcntl.ioctl(self.fd, TUNGETFEATURES, features)
+        if not int.from_bytes(features, sys.byteorder) & IFF_VNET_HDR:
+            raise OSError(errno.EOPNOTSUPP, "this kernel has no offloads (IFF_VNET_HDR): leave out offload=True")
+
+    def take_offloads(self) -> None:
+        """Tell the kernel what it may leave to us."""
+        try:
+            fcntl.ioctl(self.fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
+        except OSError as error:
+            because = f"this kernel refuses offloads (TUNSETOFFLOAD: {error.strerror}): leave out offload=True"
+            raise OSError(error.errno, because) from None
+
     def fileno(self) -> int:
         return self.fd
 
     def read(self) -> bytes | None:
         try:
+            if self.offload:
+                return complete(os.read(self.fd, HEADER.size + LARGEST))
             return os.read(self.fd, LARGEST)
         except BlockingIOError:
             return None
 
     def write(self, frame: bytes) -> None:
-        os.write(self.fd, frame)
+        """Send a frame; with offloads at the latest when `flush` is called."""
+        if self.offload:
+            self.joiner.add(frame)
+        else:
+            os.write(self.fd, frame)
+
+    def put(self, data: bytes) -> None:
+        """Send a frame with the header before it."""
+        os.write(self.fd, data)
+
+    def flush(self) -> None:
+        """Send what `write` has kept, to join it with what follows."""
+        self.joiner.flush()
 
     def close(self) -> None:
         if self.fd >= 0:
@@ -83,6 +127,7 @@ class Tap(Tun):
     """A TAP device: the same with Ethernet frames, as if a cable led from the kernel to the host."""
 
     kind = IFF_TAP
+    link = 14
 
 
 class PacketDevice:

@@ -71,6 +71,9 @@ class Live:
                 interface = host.interfaces[0]
             devices = {interface: devices}
         self.host, self.devices = host, dict(devices)
+        self.joining = [device for device in self.devices.values() if isinstance(device, Tun) and device.offload]
+        if self.joining and host.internet.forwarding:
+            raise ValueError(f"{host} sends packets on, and offload=True brings some that no link takes: leave it out")
         self.errors: list[BaseException] = []
         self.more_errors = 0  # not kept
         self.tasks: list[Task] = []
@@ -287,6 +290,11 @@ class Live:
                     device.write(frame)
                 except BaseException as error:
                     self.complain(error)
+        for device in self.joining:
+            try:
+                device.flush()
+            except OSError as error:
+                self.complain(error)
 
     def woken(self) -> list[Task]:
         """The tasks whose socket has something for them, or whose time is over."""

@@ -1,7 +1,8 @@
 """One transfer between a TCP in Python and the kernel's: `python -m tests.benchmarks.tun_stack STACK WAY BYTES`.
 
-In a network namespace of its own, which it fills as it likes.  STACK is netlib or pytcp, the server; the kernel
-connects to it.  WAY is send or take.  Prints how many bytes it has moved per second of its own processor time.
+In a network namespace of its own, which it fills as it likes.  STACK is the server: netlib, offload, which is netlib
+with offloads, or pytcp; the kernel connects to it.  WAY is send or take.  Prints how many bytes it has moved per second
+of its own processor time.
 """
 
 import os
@@ -39,7 +40,10 @@ def main(stack: str, way: str, size: int) -> None:
     def client() -> "subprocess.Popen[bytes]":
         return subprocess.Popen([sys.executable, "-c", CLIENT, way, str(size)])
 
-    seconds = (with_netlib if stack == "netlib" else with_pytcp)(way, body, client)
+    if stack == "pytcp":
+        seconds = with_pytcp(way, body, client)
+    else:
+        seconds = with_netlib(way, body, client, offload=stack == "offload")
     print(size / seconds, flush=True)
     os._exit(0)  # PyTCP's threads have no end
 
@@ -48,7 +52,7 @@ def run(command: list[str]) -> None:
     subprocess.run(command, check=True)
 
 
-def with_netlib(way: str, body: bytes, client: Callable[[], "subprocess.Popen[bytes]"]) -> float:
+def with_netlib(way: str, body: bytes, client: Callable[[], "subprocess.Popen[bytes]"], offload: bool) -> float:
     """Seconds of processor that netlib takes."""
     from netlib.host import STREAM, Host
     from netlib.worlds.live import Live, Tun
@@ -79,7 +83,7 @@ def with_netlib(way: str, body: bytes, client: Callable[[], "subprocess.Popen[by
         await readable(peer)
         return time.process_time() - started
 
-    with Live(host, Tun("netlib0", f"{THEIRS}/24")) as live:
+    with Live(host, Tun("netlib0", f"{THEIRS}/24", offload=offload)) as live:
         started = client()
         seconds = live.run(serve())
         check(started.wait(60), 0)

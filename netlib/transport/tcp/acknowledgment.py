@@ -35,16 +35,18 @@ class AcknowledgmentPart(Protocol):
 class DelayedAcknowledgment:
     """The rules above."""
 
-    __slots__ = ("full", "pending", "quick", "settings")
+    __slots__ = ("announced", "full", "pending", "quick", "settings")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.announced = 0xFFFF  # bytes: the MSS that we announce
         self.full = 0  # bytes: the largest segment so far, which is how long the peer's full ones are
         self.pending = 0  # bytes that came since we last acknowledged
         self.quick = settings.quick_acks
 
     def at_once(self, length: int, in_order: bool, fills_gap: bool) -> str | None:
-        self.full = max(self.full, length)
+        if length > self.full:  # several that a device has joined count as several
+            self.full = min(length, self.announced)
         self.pending += length
         if not in_order:
             return OUT_OF_ORDER

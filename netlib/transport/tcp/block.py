@@ -9,7 +9,7 @@ What is to be sent and when is decided in transmission.py, what an event means i
 
 from typing import Any
 
-from netlib.transport.tcp.acknowledgment import AcknowledgmentPart
+from netlib.transport.tcp.acknowledgment import AcknowledgmentPart, DelayedAcknowledgment
 from netlib.transport.tcp.congestion.control import CongestionControl
 from netlib.transport.tcp.ecn import ECN
 from netlib.transport.tcp.options import Options, timestamps_option
@@ -69,6 +69,8 @@ class Block:
         self.recovery: LossRecovery = make("recovery", False, mss, iss + 1)
         self.policy: OutputPart = make("output", settings)
         self.acknowledging: AcknowledgmentPart = make("acknowledgment", settings)
+        if type(self.acknowledging) is DelayedAcknowledgment:
+            self.acknowledging.announced = mss
         self.reassembler: ReassemblerPart | None = None  # from the peer's SYN on
         self.ecn = ECN(settings.ecn)
 

@@ -31,6 +31,22 @@ def test_small_ones_count_by_their_bytes() -> None:
     assert decided(FULL, *[SMALL] * 3, FULL, SMALL) == [None, None, None, None, SECOND, None]
 
 
+def test_one_that_was_joined_from_several_counts_as_several() -> None:
+    """Linux does the same (tcp_measure_rcv_mss): what a device has joined is no full segment, but many."""
+    part = DelayedAcknowledgment(Settings(quick_acks=0))
+    part.announced = 1000
+    assert part.at_once(600, True, False) is None
+    part.sent()
+    assert part.at_once(64_000, True, False) == SECOND
+    part.sent()
+    assert [part.at_once(1000, True, False), part.at_once(1000, True, False)] == [None, SECOND]
+
+
+def test_a_connection_tells_what_it_announces() -> None:
+    link = connected(quick_acks=0)
+    assert link.b.acknowledging.announced == link.b.rcv.mss  # type: ignore[attr-defined]
+
+
 def test_out_of_order_and_what_fills_the_gap() -> None:
     assert decided((1000, False, True), (1000, True, True)) == [OUT_OF_ORDER, FILLED]
 
