@@ -29,6 +29,7 @@ from netlib.kernel.raw import RAW, RAW6, RawSocket, RawSocket6
 from netlib.kernel.sockets import DATAGRAM, STREAM, DatagramSocket, Sockets
 from netlib.kernel.streams import StreamSocket
 from netlib.kernel.table import UDPTable
+from netlib.kernel.way_out import WayOut
 from netlib.layers import Interface, Layers
 from netlib.link.conflict import DEFEND_ONCE
 from netlib.link.neighbours import Neighbours, NeighboursPart
@@ -83,7 +84,8 @@ class Host(Layers):
             self.udp.table.secret = lambda: random.randbytes(16)
         below = BelowSockets(self.internet, self.internet6, random, self.send_packet, self.interfaces)
         self.datagrams = Sockets(below, self.udp)
-        self.tcp = Connections(below, random, self.dropped, self.put_packet)
+        way_out = WayOut(self.internet, self.interfaces, self)
+        self.tcp = Connections(below, random, self.dropped, self.put_packet, way_out)
 
     def __repr__(self) -> str:
         addresses = ", ".join(str(interface.address) for interface in self.interfaces)

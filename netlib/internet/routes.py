@@ -32,15 +32,17 @@ class Routes:
 
     def __init__(self) -> None:
         self.table: list[Route] = []
+        self.changes = 0  # how often one was added or removed: until then a lookup has the answer that it had
 
     def add(self, route: Route) -> None:
         """Add a route; one for the same network is replaced."""
-        self.remove(route.network)
+        self.remove(route.network)  # which counts as the change
         self.table.append(route)
         self.table.sort(key=lambda known: -known.network.prefix)
 
     def remove(self, network: IPv4Network) -> None:
         """Forget the route for exactly this network, if there is one."""
+        self.changes += 1
         self.table = [known for known in self.table if known.network != network]
 
     def lookup(self, destination: bytes) -> Route | None:

@@ -32,9 +32,11 @@ class Trie:
     def __init__(self) -> None:
         self.root = Node()
         self.size = 0
+        self.changes = 0  # as in `Routes`
 
     def add(self, route: Route) -> None:
         """Add a route; one for the same network is replaced."""
+        self.changes += 1
         node = self.root
         for bit in bits(route.network.bits, route.network.prefix):
             child = node.children[bit] or Node()
@@ -45,6 +47,7 @@ class Trie:
 
     def remove(self, network: IPv4Network) -> None:
         """Forget the route for exactly this network, if there is one, and the nodes that led nowhere else."""
+        self.changes += 1
         node, path = self.root, []
         for bit in bits(network.bits, network.prefix):
             child = node.children[bit]

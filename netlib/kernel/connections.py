@@ -22,8 +22,9 @@ from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Arrival, Listener, ListenSettings
 from netlib.kernel.ports import Ports, overlap
 from netlib.kernel.secrets import Secrets
-from netlib.kernel.segments import Packets
+from netlib.kernel.segments import Packets, SegmentPacket
 from netlib.kernel.table import UDPTable
+from netlib.kernel.way_out import WayOut
 from netlib.transport.tcp.connection import Connection
 from netlib.transport.tcp.fast_open import FastOpenClient, Verdict
 from netlib.transport.tcp.isn import initial_sequence_number
@@ -55,15 +56,19 @@ class Listening:
 class Connections:
     """All connections and listeners of one host.
 
-    `put(packet)` gives a packet to the Internet layer; `counters` has nstat's names.
+    `put(packet)` gives a packet to the Internet layer, `way_out` may know a shorter way; `counters` has nstat's names.
     """
 
-    def __init__(self, network: Any, random: Random, dropped: Counter[str], put: Callable[[Any], None]) -> None:
+    def __init__(
+        self, network: Any, random: Random, dropped: Counter[str], put: Callable[[Any], None],
+        way_out: WayOut | None = None,
+    ) -> None:  # fmt: skip
         self.network, self.random, self.dropped, self.put = network, random, dropped, put
         self.counters: Counter[str] = Counter()
         self.settings = ListenSettings()
         self.ports = Ports()
         self.packets = Packets(network)
+        self.way_out = way_out
         self.table: dict[Key, Connection] = {}
         self.opening: dict[Connection, Listening] = {}  # half open, or opened by Fast Open and not confirmed
         self.listeners: dict[Endpoint, Listening] = {}
@@ -332,10 +337,14 @@ class Connections:
         """Put out the segments of a connection."""
         segments, connection.outbox = connection.outbox, []
         self.counters["OutSegs"] += len(segments)
+        way_out = self.way_out
         for segment in segments:
-            self.counters["OutRsts"] += segment.rst
+            if segment.rst:
+                self.counters["OutRsts"] += 1
             try:
-                self.put(self.packets.of(connection, segment))
+                packet = self.packets.of(connection, segment)
+                if way_out is None or type(packet) is not SegmentPacket or not way_out.takes(packet):
+                    self.put(packet)
             except SendError:
                 self.dropped["TCP can't be sent"] += 1  # TCP tries again, and gives up in the end
 

@@ -60,7 +60,7 @@ class Packets:
 class SegmentPacket(IPv4Packet):
     """A packet for the Internet layer that carries segments of one connection, one after the other: `carry`."""
 
-    __slots__ = ("addresses", "first", "flags", "lives", "ports", "segment", "sum_below", "sum_of_ports")
+    __slots__ = ("addresses", "first", "flags", "lives", "ports", "segment", "size", "sum_below", "sum_of_ports", "way")
 
     def __init__(self, connection: Connection) -> None:
         (source, source_port), (destination, destination_port) = connection.local, connection.remote
@@ -75,7 +75,8 @@ class SegmentPacket(IPv4Packet):
         ends = int.from_bytes(self.addresses, "big") % 0xFFFF
         self.sum_below = self.first + self.flags + self.lives + ends
         self.sum_of_ports = ends + TCP + source_port + destination_port  # and of the pseudo header, but for the length
-        self.segment = TCPSegment()
+        self.segment, self.size = TCPSegment(), SIZE  # what it carries, and the bytes of all
+        self.way: Any = None  # for the short way out (way_out.py)
 
     def serves(self, settings: Settings) -> bool:
         """Whether nothing of what stays has been set anew."""
@@ -87,24 +88,29 @@ class SegmentPacket(IPv4Packet):
 
     def carry(self, segment: TCPSegment, ecn: int) -> None:
         """Be the packet of this segment; its identification is for the Internet layer to choose."""
-        self.segment, self.payload, self.ecn, self.identification = segment, segment.payload, ecn, 0
+        text = segment.payload
+        self.segment, self.payload, self.ecn, self.identification = segment, text, ecn, 0
+        self.size = SIZE + len(segment.options) + len(text)  # all options of a connection are whole words
 
     def build(self, below: object = None) -> bytes:
         """The bytes of the packet, and of the segment in it."""
-        segment, identification, ecn = self.segment, self.identification, self.ecn
+        return self.frame(b"")
+
+    def frame(self, link: bytes) -> bytes:
+        """These bytes with a header of the link before them."""
+        segment, identification, ecn, size = self.segment, self.identification, self.ecn, self.size
         options, text = segment.options, segment.payload
-        length = 20 + len(options) + len(text)  # bytes of the segment; all options of a connection are whole words
         sequence, acknowledgment, window = segment.sequence, segment.acknowledgment, segment.window
         control = (5 + len(options) // 4 << 12) + (
             segment.cwr << 7 | segment.ece << 6 | segment.urg << 5 | segment.ack << 4
             | segment.psh << 3 | segment.rst << 2 | segment.syn << 1 | segment.fin
         )  # fmt: skip
-        total = self.sum_of_ports + length + sequence + acknowledgment + control + window + segment.urgent_pointer
+        total = self.sum_of_ports + size - 20 + sequence + acknowledgment + control + window + segment.urgent_pointer
         total += int.from_bytes(options, "big")
         head = HEADERS.pack(
-            self.first | ecn, SIZE - 20 + length, identification, self.flags, self.lives,
-            -(self.sum_below + ecn + SIZE - 20 + length + identification) % 0xFFFF, self.addresses,
+            self.first | ecn, size, identification, self.flags, self.lives,
+            -(self.sum_below + ecn + size + identification) % 0xFFFF, self.addresses,
             *self.ports, sequence, acknowledgment, control, window,
             (internet_checksum(text) - total) % 0xFFFF, segment.urgent_pointer,
         )  # fmt: skip
-        return head + options + text
+        return link + head + options + text
