@@ -236,13 +236,14 @@ class Block:
 
     def window_field(self, syn: bool) -> int:
         """The window to announce: room in the buffer, by the receiver's silly window avoidance."""
-        rcv, nxt = self.rcv, self.rcv.nxt
-        rcv.edge = offered_edge(nxt, rcv.edge, self.free(), self.settings.receive_buffer, rcv.mss)
+        rcv, nxt, free = self.rcv, self.rcv.nxt, self.free()
+        if rcv.edge < nxt + free:
+            rcv.edge = offered_edge(nxt, rcv.edge, free, self.settings.receive_buffer, rcv.mss)
         # "The window field in a segment where the SYN bit is set ... MUST NOT be scaled" (RFC 7323 section 2.2).  The
         # shift rounds up, so that less than was offered is never said; "the receiver MUST honor, as in-window, any
         # segment that would have been in window for any <ACK> sent" (section 2.4), hence `said`.
         shift = 0 if syn else rcv.shift
-        field = min(0xFFFF, (max(0, rcv.edge - nxt) + (1 << shift) - 1) >> shift)
+        field = min(0xFFFF, -(nxt - rcv.edge >> shift)) if nxt < rcv.edge else 0
         said = nxt + (field << shift)
         if said > rcv.said:
             rcv.said = said

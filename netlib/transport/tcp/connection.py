@@ -9,8 +9,9 @@ A machine without I/O and without a clock: segments, calls and the time (`now`, 
 `snd.una < ack <= snd.max` is SND.UNA < SEG.ACK =< SND.NXT; `snd.nxt` goes back at times.  No segment makes it raise.
 
 What it leaves to others: what is sent when, and what an ACK says (transmission.py); what a SYN and text say
-(reception.py); a segment just as expected (prediction.py); a segment's shape (block.py); decisions that may be yours
-(parts.py); ports, listeners, sockets, segments of no connection, new SYNs in TIME-WAIT (kernel).  More: __init__.py.
+(reception.py); a segment just as expected, and what it lets out (prediction.py, steady.py); a segment's shape
+(block.py); decisions that may be yours (parts.py); ports, listeners, sockets, segments of no connection, new SYNs in
+TIME-WAIT (kernel).  More: __init__.py.
 """
 
 from dataclasses import replace
@@ -37,6 +38,7 @@ from netlib.transport.tcp.states import (
     SYNCHRONIZED,
     TIME_WAIT,
 )
+from netlib.transport.tcp.steady import transmit
 from netlib.transport.tcp.variables import CallError, Receive, Send
 from netlib.wire.tcp import TCPSegment
 
@@ -90,6 +92,8 @@ class Connection(Reception):
             self.snd.up = self.end
         if self.state is LISTEN:  # "change the connection from passive to active"
             self.open(now)
+        elif type(self) is Connection:
+            transmit(self, now)
         else:
             self.transmit(now)
         return min(len(data), room)
@@ -352,16 +356,6 @@ class Connection(Reception):
         if self.fin_at == self.rcv.nxt and self.state in OPEN_TO_RECEIVE:
             self.fin_arrives(now)
         self.transmit(now)
-
-    def unacceptable(self, segment: TCPSegment, seq: int, now: float) -> None:
-        """ "an acknowledgment should be sent in reply (unless the RST bit is set ...)"."""
-        if segment.rst:
-            return
-        if self.state is TIME_WAIT and segment.fin:
-            # "a retransmission of the remote FIN.  Acknowledge it, and restart the 2 MSL timeout."
-            self.timers.start("time_wait", now + 2 * self.settings.msl)
-        self.report_duplicate(seq, len(segment.payload))
-        self.acknowledge("not acceptable: outside of the window", now)
 
     def reset_arrives(self, seq: int, now: float) -> None:
         """A RST in the window: RFC 5961 section 3, which RFC 9293 repeats."""

@@ -6,17 +6,18 @@ of RFC 9293 section 3.10.7.4 do nothing, and what is left of them stands here, i
 in BSD's kernel ("4BSD Header Prediction", 1990), Linux does it as its "fast path".
 
 A shortcut decides nothing: where anything is not as expected, nothing is done here, and `in_other_states` goes the long
-way.  After either way all is the same, which tests/transport/tcp/test_prediction.py compares.
+way.  After either way all is the same, which tests/transport/tcp/test_prediction.py compares.  What such a segment lets
+out has a short way too, steady.py.
 """
 
 from netlib.transport.tcp.options import ALIGNED_TIMESTAMPS, TIMESTAMPS_START, Options
 from netlib.transport.tcp.reassembler import Reassembler
 from netlib.transport.tcp.reception import Reception
+from netlib.transport.tcp.recovery import SACK
 from netlib.transport.tcp.sequence import HALF, SEQUENCE_SPACE, before, unwrap
-from netlib.transport.tcp.states import ESTABLISHED, FIN_WAIT_1
+from netlib.transport.tcp.steady import OPEN_BOTH_WAYS, acknowledge, transmit
 from netlib.wire.tcp import TCPSegment
 
-OPEN_BOTH_WAYS = (ESTABLISHED, FIN_WAIT_1)  # in the latter the user has called CLOSE, and what is queued goes out
 NO_SACK = Options()  # all that an acknowledgment is asked for, when nothing was sent again
 NO_ECE = TCPSegment(ack=True)  # ... and all that a segment is
 
@@ -50,15 +51,16 @@ def expected(
     where there are no options.  For a `Connection`, and none made from it; `segs_in` counts who has called it.
     """
     snd, rcv = connection.snd, connection.rcv
+    seq, una, length = rcv.nxt, snd.una, len(text)
     # a FIN that came too early may wait for this
     if connection.state not in OPEN_BOTH_WAYS or connection.fin_at is not None:
         return False
     # the very next one: acceptable by table 6, also where the window is closed and there is no text
-    if sequence != rcv.nxt % SEQUENCE_SPACE or len(text) > rcv.said - rcv.nxt:
+    if sequence != seq % SEQUENCE_SPACE or length > rcv.said - seq:
         return False
     # SND.UNA =< SEG.ACK =< SND.NXT, and something new in it
-    acked = (acknowledgment - snd.una) % SEQUENCE_SPACE
-    if acked > snd.max - snd.una or not (acked or text):
+    acked = (acknowledgment - una) % SEQUENCE_SPACE
+    if acked > snd.max - una or not (acked or length):
         return False
     # an acknowledgment of our FIN changes the state
     if connection.closing and snd.max > connection.end:
@@ -73,27 +75,64 @@ def expected(
         return False
 
     connection.heard_at, connection.keepalives, connection.probes = now, 0, 0
-    if stamp is not None and rcv.nxt <= rcv.acked:  # R3
+    if stamp is not None and seq <= rcv.acked:  # R3
         connection.recent, connection.recent_at = stamp, now
-    seq, ack = rcv.nxt, snd.una + acked
     if acked:
-        connection.acknowledged(ack, NO_ECE, NO_SACK, now)
-    connection.take_window(window << snd.shift, seq, ack)
-    if text:
-        take_text(connection, seq, text, now)
+        acknowledged(connection, una + acked, now)
+    if snd.wl1 < seq or (snd.wl1 == seq and snd.wl2 <= una + acked):  # `take_window`
+        snd.wnd, snd.wl1, snd.wl2 = window << snd.shift, seq, una + acked
+        if snd.largest < snd.wnd:
+            snd.largest = snd.wnd
+    if length:
+        text_arrives(connection, seq, text, now)
     if connection.sending or connection.closing or "persist" in connection.timers:  # else `transmit` has nothing to do
-        connection.transmit(now)
+        transmit(connection, now)
     return True
 
 
-def take_text(connection: Reception, seq: int, text: bytes, now: float) -> None:
-    """`Reception.text_arrives`, of text that is next and fits in."""
-    rcv, reassembler = connection.rcv, connection.reassembler
-    if type(reassembler) is not Reassembler or reassembler.starts or connection.abandoned:
+def acknowledged(connection: Reception, ack: int, now: float) -> None:
+    """`Transmission.acknowledged`, of data: nothing was sent again, and by ECN and SACK nothing is said."""
+    snd, recovery = connection.snd, connection.recovery
+    una, flight = snd.una, snd.nxt - snd.una
+    if (
+        type(recovery) is not SACK or not recovery.undisturbed(una)
+        or connection.search.probe or connection.spared is not None
+    ):  # fmt: skip
+        return connection.acknowledged(ack, NO_ECE, NO_SACK, now)
+    acked = ack - una
+    del connection.sending[:acked]
+    snd.una = ack
+    if snd.nxt < ack:
+        snd.nxt = ack
+    connection.counts["bytes_acked"] += acked
+    if connection.timed is not None:
+        connection.measure(ack, NO_SACK, now)
+    connection.retransmissions = connection.probes = connection.backoff = 0
+    connection.probed = False
+    recovery.advance(ack)
+    connection.congestion.on_ack(acked, flight, now, connection.rtt.smoothed)
+    connection.events.append(("writable", "new data is acknowledged", now))
+    if snd.nxt == ack:
+        connection.timers.stop("retransmit")
+    else:
+        connection.timers["retransmit"] = now + connection.rtt.rto
+
+
+def text_arrives(connection: Reception, seq: int, text: bytes, now: float) -> None:
+    """`Reception.text_arrives`, of text that is next and fits into the window."""
+    rcv, reassembler, length = connection.rcv, connection.reassembler, len(text)
+    if (
+        type(reassembler) is not Reassembler or reassembler.starts or length > reassembler.limit
+        or connection.abandoned
+    ):  # fmt: skip
         return connection.text_arrives(seq, text, now)  # something is missing, or the part is yours
-    reassembler.insert(seq, text)  # gives it back as it is: nothing waits behind it
+    reassembler.next, reassembler.duplicate = seq + length, None  # nothing waits behind it: it is given back as it is
     connection.received += text
-    rcv.nxt += len(text)
-    connection.counts["bytes_received"] += len(text)
-    connection.note("readable", "text arrives", now)
-    connection.answer_text(len(text), True, False, now)
+    rcv.nxt = seq + length
+    connection.counts["bytes_received"] += length
+    connection.events.append(("readable", "text arrives", now))
+    because = connection.acknowledging.at_once(length, True, False)
+    if because:
+        acknowledge(connection, because, now)
+    elif "delayed_ack" not in connection.timers:
+        connection.answer_later(now)

@@ -62,6 +62,16 @@ class Reception(Transmission):
             return nxt <= seq < nxt + wnd if wnd > 0 else seq == nxt
         return wnd > 0 and (nxt <= seq < nxt + wnd or nxt <= seq + length - 1 < nxt + wnd)
 
+    def unacceptable(self, segment: TCPSegment, seq: int, now: float) -> None:
+        """ "an acknowledgment should be sent in reply (unless the RST bit is set ...)"."""
+        if segment.rst:
+            return
+        if self.state is TIME_WAIT and segment.fin:
+            # "a retransmission of the remote FIN.  Acknowledge it, and restart the 2 MSL timeout."
+            self.timers.start("time_wait", now + 2 * self.settings.msl)
+        self.report_duplicate(seq, len(segment.payload))
+        self.acknowledge("not acceptable: outside of the window", now)
+
     def is_timely(self, segment: TCPSegment, seq: int, options: Options, now: float) -> bool:
         """RFC 7323 section 5.3, R1: whether the segment's timestamp is not from the past."""
         if options.timestamps is None:
@@ -102,8 +112,11 @@ class Reception(Transmission):
         if because:
             self.acknowledge(because, now)
         elif "delayed_ack" not in self.timers:
-            self.timers.start("delayed_ack", now + self.settings.delayed_ack)
-            self.note("held", "delayed ACK: data may go along, or acknowledge more", now)
+            self.answer_later(now)
+
+    def answer_later(self, now: float) -> None:
+        self.timers.start("delayed_ack", now + self.settings.delayed_ack)
+        self.note("held", "delayed ACK: data may go along, or acknowledge more", now)
 
     def take_text(self, seq: int, text: bytes, now: float) -> int:
         """Keep what lies in the window; how many bytes are in order by it."""

@@ -277,6 +277,25 @@ class SACK:
         self.high_rxt, self.resent, self.duplicate_acks, self.limited = self.una, 0, 0, 0
         self.rescue = None
 
+    # ---- while nothing is missing: the short way of prediction.py and steady.py -------------------------------
+
+    def undisturbed(self, una: int, nxt: int | None = None) -> bool:
+        """Whether nothing is known to be missing, SACKed or sent again of what was sent and is not acknowledged.
+
+        With `nxt`, also whether all before it, and nothing else, is in the network: `pipe` is `nxt - una` then.
+        """
+        board = self.board
+        return not (
+            self.recovering or self.timed_out or self.duplicate_acks or board.starts
+            or board.una != una or self.high_rxt > una or (nxt is not None and self.max != nxt)
+        )  # fmt: skip
+
+    def advance(self, ack: int) -> None:
+        """`on_ack`, where all was `undisturbed` and there are no blocks: the verdict says what is acknowledged."""
+        self.board.una = self.high_rxt = ack
+        if self.max < ack:
+            self.max = ack
+
     # ---- what to send --------------------------------------------------------------------------------------
 
     def pipe(self) -> int:

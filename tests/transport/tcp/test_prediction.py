@@ -9,8 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlib.transport.tcp import connection as module
+from netlib.transport.tcp.acknowledgment import DelayedAcknowledgment
+from netlib.transport.tcp.block import Block
+from netlib.transport.tcp.congestion.cubic import Cubic
+from netlib.transport.tcp.congestion.tahoe import Tahoe
 from netlib.transport.tcp.connection import Connection
+from netlib.transport.tcp.output import Chance, Output
+from netlib.transport.tcp.parts import TCPParts
 from netlib.transport.tcp.prediction import predicted
+from netlib.transport.tcp.reassembler import Reassembler
+from netlib.transport.tcp.recovery import loss_recovery, newreno, reno
+from netlib.transport.tcp.rtt import RTT
+from netlib.transport.tcp.sequence import unwrap
 from netlib.transport.tcp.states import State
 from netlib.transport.tcp.variables import Events
 from netlib.wire.tcp import TCPSegment
@@ -20,6 +30,24 @@ from .pair import A, B, Pair
 OPTIONS: list[dict[str, Any]] = [
     {}, {"timestamps": False}, {"sack": False}, {"ecn": True}, {"window_scaling": False}, {"receive_buffer": 3000},
     {"quick_acks": 0, "receive_buffer": 20_000}, {"delayed_ack": 0.0}, {"keepalive": True}, {"mtu_probing": True},
+    {"limited_transmit": False}, {"nodelay": True}, {"cork": True}, {"receive_buffer": 500}, {"send_buffer": 4000},
+]  # fmt: skip
+
+
+class MyReassembler(Reassembler):
+    pass
+
+
+class MyPolicy(Output):
+    def decide(self, chance: Chance) -> tuple[int, str]:
+        return min(1000, *super().decide(chance)[:1]), "a thousand at most"
+
+
+PARTS = [
+    TCPParts(), TCPParts(congestion=Cubic), TCPParts(congestion=Tahoe), TCPParts(recovery=newreno),
+    TCPParts(recovery=reno), TCPParts(reassembler=MyReassembler), TCPParts(output=MyPolicy),
+    TCPParts(acknowledgment=lambda settings: DelayedAcknowledgment(settings)), TCPParts(rtt=lambda: RTT(more=0.2)),
+    TCPParts(unwrap=lambda wire, near: unwrap(wire, near)),
 ]  # fmt: skip
 
 
@@ -61,11 +89,11 @@ class Watch:
         return False
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.integers(0, 1 << 32), st.sampled_from(OPTIONS), st.booleans(), st.sampled_from([0.0, 0.1, 0.3]),
-       st.sampled_from([1, 2**32 - 20_000]))  # fmt: skip
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1 << 32), st.sampled_from(OPTIONS), st.sampled_from(PARTS), st.booleans(),
+       st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([1, 2**32 - 20_000]))  # fmt: skip
 def test_after_either_way_all_is_the_same(
-    seed: int, options: dict[str, Any], both: bool, trouble: float, iss: int
+    seed: int, options: dict[str, Any], parts: TCPParts, both: bool, trouble: float, iss: int
 ) -> None:
     """With text one way or both ways, in pieces, lost, twice, out of order, marked, changed, and past 2^32."""
     random, watch = Random(seed), Watch()
@@ -93,7 +121,7 @@ def test_after_either_way_all_is_the_same(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "predicted", watch)
-        a, b = (Connection(local, remote, iss, options=options) for local, remote in ((A, B), (B, A)))
+        a, b = (Connection(local, remote, iss, parts=parts, options=options) for local, remote in ((A, B), (B, A)))
         pair = Pair(a, b, fate=fate, marking=lambda end, segment: end.may_be_marked(segment) and random.random() < 0.1)
         b.listen(0.0)
         a.open(0.0)
@@ -102,10 +130,13 @@ def test_after_either_way_all_is_the_same(
                 break
             for end in (a, b) if both else (a,):
                 if end.state is State.ESTABLISHED and random.random() < 0.4:
-                    end.send(random.randbytes(random.choice([1, 500, 3000, 12_000])), pair.now)
+                    text = random.randbytes(random.choice([1, 500, 1448, 3000, 14_480, 100_000]))
+                    end.send(text, pair.now, urgent=random.random() < 0.05)
             for end in (a, b):
                 if random.random() < 0.3:
                     end.receive(random.choice([10, 1000, 100_000]), pair.now)
+                if random.random() < 0.02:
+                    end.set_option("receive_buffer", random.choice([400, 40_000]), pair.now)
             if random.random() < 0.02:
                 random.choice([a, b]).close(pair.now, reading=random.random() < 0.5)
 
@@ -123,6 +154,35 @@ def test_of_an_undisturbed_transfer_nearly_all_is_as_expected(monkeypatch: pytes
             a.send(bytes(10_000), pair.now)
         b.receive(1 << 20, pair.now)
     assert watch.seen > 50 and watch.taken > 0.9 * watch.seen
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_what_that_lets_out_takes_the_short_way_too_by_netlibs_own_parts(
+    parts: TCPParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Segments are counted that the long way has sent: of parts that decide here, yours are asked."""
+    a, b = Connection(A, B, 1, parts=parts), Connection(B, A, 1, parts=parts)
+    pair, long = Pair(a, b), 0
+    b.listen(0.0)
+    a.open(0.0)
+
+    def send_segment(*arguments: Any, **options: Any) -> None:
+        nonlocal long
+        long += 1
+        Block.send_segment(*arguments, **options)
+
+    monkeypatch.setattr(Connection, "send_segment", send_segment)
+    for _ in range(80):
+        pair.step()
+        if a.state is State.ESTABLISHED:
+            a.send(bytes(100_000), pair.now)
+        b.receive(1 << 20, pair.now)
+    sent = len(pair.sent)
+    assert sent > 400
+    if parts.recovery is loss_recovery and parts.output is Output and parts.reassembler is Reassembler:
+        assert (long < 0.2 * sent) == (parts.unwrap is unwrap), long / sent
+    else:
+        assert long > 0.3 * sent, long / sent
 
 
 def test_a_connection_of_ones_own_goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,100 @@
+"""The short way out: what a connection sends while data flows and nothing is missing.
+
+    transmit       full segments, as many as may go; of the rest the output policy says what
+    acknowledge    text that was next
+
+Then each segment differs from the one before in its number and its text, and has nothing to tell but the numbers, the
+window and the timestamps; so what is alike in those that go out together is worked out once.  As with prediction.py a
+shortcut decides nothing: where anything is otherwise, or is no part of netlib's own, the long way is gone, and after
+either all is the same (tests/transport/tcp/test_prediction.py).
+"""
+
+from netlib.transport.tcp.options import timestamps_option
+from netlib.transport.tcp.output import FULL, NOTHING, Chance, Output
+from netlib.transport.tcp.recovery import SACK
+from netlib.transport.tcp.sequence import SEQUENCE_SPACE
+from netlib.transport.tcp.states import ESTABLISHED, FIN_WAIT_1
+from netlib.transport.tcp.transmission import Transmission
+from netlib.wire.tcp import TCPSegment
+
+OPEN_BOTH_WAYS = (ESTABLISHED, FIN_WAIT_1)  # in the latter the user has called CLOSE, and what is queued goes out
+
+
+def transmit(connection: Transmission, now: float) -> None:
+    """`Transmission.transmit`."""
+    snd, recovery = connection.snd, connection.recovery
+    una, nxt, mss = snd.una, snd.nxt, snd.mss
+    if (
+        connection.state not in OPEN_BOTH_WAYS
+        or not una < nxt == snd.max  # nothing is in flight, or some of it is sent again
+        or type(recovery) is not SACK or not recovery.undisturbed(una, nxt)
+        or type(connection.policy) is not Output
+        or connection.settings.mtu_probing
+        or not is_plain(connection)
+    ):  # fmt: skip
+        return connection.transmit(now)
+    # what is queued, what the peer allows, and what congestion control does: `pipe` is SND.NXT - SND.UNA here
+    end, window, allowed = una + len(connection.sending), una + snd.wnd, una + connection.congestion.cwnd
+    count = (min(end, window, allowed) - nxt) // mss
+    if connection.closing and nxt + count * mss == end:  # our FIN may go with the last
+        count -= 1
+    if count > 0:
+        send_full(connection, nxt, count, now)
+        nxt = snd.nxt
+    small = connection.small > una
+    chance = Chance(end - nxt, window - nxt, allowed - nxt, nxt - una, mss, snd.largest, small, connection.closing)
+    length, because = connection.policy.decide(chance)
+    if length > 0 or (because == NOTHING and connection.closing):
+        return connection.transmit(now)
+    connection.set_timers(now, because)
+
+
+def send_full(connection: Transmission, seq: int, count: int, now: float) -> None:
+    """`Transmission.send_text`, of so many full segments from SND.NXT on, for the first time."""
+    snd, sending, mss = connection.snd, connection.sending, connection.snd.mss
+    start, last = seq - snd.una, len(sending) - mss
+    if connection.timed is None:
+        connection.timed = seq + mss, now
+    source, destination = connection.local[1], connection.remote[1]
+    acknowledgment, window, options = alike(connection, now)
+    put, event = connection.outbox.append, ("sent", FULL, now)
+    for offset in range(start, start + count * mss, mss):
+        text = bytes(sending[offset : offset + mss])
+        put(TCPSegment(
+            source, destination, (snd.una + offset) % SEQUENCE_SPACE, acknowledgment, 5, 0,
+            False, False, False, True, offset == last, False, False, False, window, 0, 0, options, text,
+        ))  # fmt: skip
+        connection.events.append(event)
+    snd.nxt = snd.max = seq + count * mss
+    connection.recovery.on_sent(seq, snd.max, now)
+    connection.sent_at = now
+    connection.counts["segs_out"] += count
+
+
+def acknowledge(connection: Transmission, because: str, now: float) -> None:
+    """`Block.acknowledge`, where the reassembler, netlib's own, has nothing to report by SACK."""
+    if not is_plain(connection):
+        return connection.acknowledge(because, now)
+    acknowledgment, window, options = alike(connection, now)
+    connection.outbox.append(TCPSegment(
+        connection.local[1], connection.remote[1], connection.acceptable_seq % SEQUENCE_SPACE, acknowledgment, 5, 0,
+        False, False, False, True, False, False, False, False, window, 0, 0, options, b"",
+    ))  # fmt: skip
+    connection.events.append(("sent", because, now))
+    connection.counts["segs_out"] += 1
+
+
+def is_plain(connection: Transmission) -> bool:
+    """Whether a segment has nothing special to say: no ECN, no urgent data, and nothing else waits in the outbox."""
+    snd = connection.snd
+    return not connection.ecn.on and not connection.unmarked and snd.up <= snd.una
+
+
+def alike(connection: Transmission, now: float) -> tuple[int, int, bytes]:
+    """Acknowledgment, window and options of all segments that leave now; afterwards what has come is acknowledged."""
+    rcv = connection.rcv
+    options = timestamps_option(connection.clock(now), connection.recent) if connection.timestamps else b""
+    rcv.acked = rcv.nxt
+    connection.acknowledging.sent()
+    connection.timers.pop("delayed_ack", None)
+    return rcv.nxt % SEQUENCE_SPACE, connection.window_field(False), options
