@@ -20,7 +20,7 @@ from random import Random
 from typing import Any, NamedTuple, Protocol
 
 from netlib.internet.fragments import Reassembler
-from netlib.internet.nat_flow import Endpoint, Flow, quoted, read, requote, rewrite, word
+from netlib.internet.nat_flow import Endpoint, Flow, quoted, read, requote, rewrite, source_routed, word
 from netlib.internet.nat_table import DEFAULTS, Choices, Mapping, Session, Table
 from netlib.internet.nat_timers import CLOSE, ESTABLISHED, REPLIED, SYN_RECV, SYN_SENT, TIME_WAIT, tcp_state
 from netlib.wire.address import IPv4Address
@@ -95,7 +95,13 @@ class NAT:
         try:
             if (whole := self.whole(packet, now)) is None:
                 return None
-            if (quote := quoted(whole)) is not None:
+            quote = quoted(whole)
+            # "If a NAT device does not support forwarding packets with the source route option, the NAT device SHOULD
+            # NOT forward outbound ICMP messages that contain the source route option in the outer or inner IP header"
+            # (RFC 5508 section 7.3): it names routers inside
+            if whole[9] == ICMP and not ours and (source_routed(whole) or (quote and source_routed(quote))):
+                return self.drop("NAT source route")
+            if quote is not None:
                 return self.error_outbound(whole, quote, ours)
             flow = read(whole)
         except WireError:

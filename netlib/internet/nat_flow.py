@@ -12,6 +12,7 @@ and the receiver finds it.  What it leaves to others: which end becomes which (n
 
 from typing import NamedTuple
 
+from netlib.internet.redirects import SOURCE_ROUTES
 from netlib.wire.address import IPv4Address
 from netlib.wire.checksum import internet_checksum, update_checksum
 from netlib.wire.errors import BadChecksum, Malformed, Truncated
@@ -25,6 +26,7 @@ from netlib.wire.icmp import (
     TIMESTAMP_REPLY,
 )
 from netlib.wire.ipv4 import ICMP, TCP, UDP
+from netlib.wire.options import parse_options
 
 REQUESTS, REPLIES = (ECHO_REQUEST, TIMESTAMP), (ECHO_REPLY, TIMESTAMP_REPLY)
 # The others stay where they are: a redirect is about one link, and nobody may send a source quench (RFC 6633)
@@ -138,6 +140,12 @@ def quoted(packet: bytes) -> bytes | None:
     if word(quote, 6) & 0x1FFF:
         raise Malformed(f"NAT (offset {start + 14}): the quote is a later fragment, which has no ports")
     return quote
+
+
+def source_routed(packet: bytes) -> bool:
+    """Whether a packet, or as much of it as is quoted, says by which routers it goes.  Raises `Malformed`."""
+    options = packet[20 : 4 * (packet[0] & 15)]
+    return any(kind in SOURCE_ROUTES for kind, _ in parse_options(options, "NAT options"))
 
 
 def requote(packet: bytes, quote: bytes, source: IPv4Address, destination: IPv4Address) -> bytes:

@@ -4,6 +4,7 @@ Inside, its eth0 is 10.0.0.1/24, and hosts there are INSIDE and SECOND; outside,
 OURS, and far behind it are REMOTE and OTHER.
 """
 
+from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -11,7 +12,17 @@ from netlib.host import Host, Parts
 from netlib.internet.nat import NAT
 from netlib.internet.nat_table import DEFAULTS, Choices
 from netlib.wire.address import IPv4Address
-from netlib.wire.icmp import ECHO_REPLY, ECHO_REQUEST, ICMPDestinationUnreachable, ICMPEcho, ICMPError, ICMPMessage
+from netlib.wire.icmp import (
+    ECHO_REPLY,
+    ECHO_REQUEST,
+    TIMESTAMP,
+    TIMESTAMP_REPLY,
+    ICMPDestinationUnreachable,
+    ICMPEcho,
+    ICMPError,
+    ICMPMessage,
+    ICMPTimestamp,
+)
 from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
 from netlib.wire.tcp import TCPSegment
 from netlib.wire.udp import UDPDatagram
@@ -21,6 +32,7 @@ INSIDE, SECOND = IPv4Address("10.0.0.2"), IPv4Address("10.0.0.3")
 REMOTE, OTHER, NEXT = (IPv4Address(a) for a in ("198.51.100.7", "198.51.100.8", "203.0.113.254"))
 
 End = tuple[IPv4Address, int]
+Make = Callable[..., bytes]  # `udp` or `tcp`, below
 
 
 def packet(protocol: int, source: IPv4Address, destination: IPv4Address, **fields: object) -> IPv4Packet:
@@ -46,16 +58,22 @@ def tcp(source: End, destination: End, flags: str = "ack", data: bytes = b"", **
 
 
 def echo(source: IPv4Address, destination: IPv4Address, identifier: int, reply: bool = False) -> bytes:
-    made = packet(ICMP, source, destination)
-    made.payload = ICMPEcho(ECHO_REPLY if reply else ECHO_REQUEST, 0, 0, identifier, 1, b"ping!").build()
+    return icmp(source, destination, ICMPEcho(ECHO_REPLY if reply else ECHO_REQUEST, 0, 0, identifier, 1, b"ping!"))
+
+
+def timestamp(source: IPv4Address, destination: IPv4Address, identifier: int, reply: bool = False) -> bytes:
+    return icmp(source, destination, ICMPTimestamp(TIMESTAMP_REPLY if reply else TIMESTAMP, 0, 0, identifier, 1, 1000))
+
+
+def icmp(source: IPv4Address, destination: IPv4Address, message: ICMPMessage, **fields: object) -> bytes:
+    made = packet(ICMP, source, destination, **fields)
+    made.payload = message.build()
     return made.build()
 
 
 def error(source: IPv4Address, about: bytes, size: int = 28, code: int = 3) -> bytes:
     """An ICMP error to the sender of a packet that quotes this many bytes of it."""
-    made = packet(ICMP, source, IPv4Address(about[12:16]))
-    made.payload = ICMPDestinationUnreachable(code=code, payload=about[:size]).build()
-    return made.build()
+    return icmp(source, IPv4Address(about[12:16]), ICMPDestinationUnreachable(code=code, payload=about[:size]))
 
 
 def ends(data: bytes | None) -> tuple[str, str]:
@@ -64,7 +82,7 @@ def ends(data: bytes | None) -> tuple[str, str]:
     packet = IPv4Packet.parse(data)
     if packet.protocol == ICMP:
         message = ICMPMessage.parse(packet.payload)
-        assert isinstance(message, ICMPEcho)
+        assert isinstance(message, ICMPEcho | ICMPTimestamp)
         return f"{packet.source}", f"{packet.destination}:{message.identifier}"
     kind = UDPDatagram if packet.protocol == UDP else TCPSegment
     inner = kind.parse(packet.payload, packet)

@@ -1,5 +1,6 @@
 """NAPT by RFC 4787 (UDP) and 5382 (TCP): addresses, ports and checksums; who may come in; hairpins and fragments."""
 
+from functools import partial
 from random import Random
 
 import pytest
@@ -21,7 +22,24 @@ from netlib.wire.address import IPv4Address
 from netlib.wire.checksum import internet_checksum
 from netlib.wire.ipv4 import TCP, UDP, IPv4Packet
 
-from .nat_machines import INSIDE, OTHER, OURS, OURS2, REMOTE, SECOND, echo, ends, error, nat, quote_in, tcp, udp
+from .nat_machines import (
+    INSIDE,
+    NEXT,
+    OTHER,
+    OURS,
+    OURS2,
+    REMOTE,
+    SECOND,
+    End,
+    Make,
+    echo,
+    ends,
+    error,
+    nat,
+    quote_in,
+    tcp,
+    udp,
+)
 
 # ---- addresses, ports and checksums ------------------------------------------------------------------------
 
@@ -73,6 +91,14 @@ def test_a_checksum_left_out_stays_left_out_and_a_wrong_one_wrong() -> None:
 # ---- mapping and ports: RFC 4787 section 4 -----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("make", [udp, tcp])
+def test_one_outside_end_whoever_it_speaks_with(make: Make) -> None:
+    n = nat()
+    for remote in ((REMOTE, 53), (REMOTE, 54), (OTHER, 53)):
+        assert ends(n.outbound(make((INSIDE, 5000), remote), 0))[0] == "203.0.113.1:5000"
+    assert len(n.known.outside) == 1
+
+
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
 def test_how_far_the_outside_end_depends_on_the_other_side(behaviour: str) -> None:
     n = nat(mapping=behaviour)
@@ -82,14 +108,15 @@ def test_how_far_the_outside_end_depends_on_the_other_side(behaviour: str) -> No
     assert (outside[0] == outside[1]) == (behaviour != ADDRESS_AND_PORT_DEPENDENT)
 
 
-def test_two_that_want_one_port_get_two_alike() -> None:
+@pytest.mark.parametrize(("make", "other"), [(udp, tcp), (tcp, udp)])
+def test_two_that_want_one_port_get_two_alike(make: Make, other: Make) -> None:
     n = nat()
-    assert ends(n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0))[0] == "203.0.113.1:5000"
-    port = int(ends(n.outbound(udp((SECOND, 5000), (REMOTE, 53)), 0))[0].split(":")[1])
+    assert ends(n.outbound(make((INSIDE, 5000), (REMOTE, 53)), 0))[0] == "203.0.113.1:5000"
+    port = int(ends(n.outbound(make((SECOND, 5000), (REMOTE, 53)), 0))[0].split(":")[1])
     assert port != 5000 and port % 2 == 0 and port >= 1024  # REQ-3 a) and REQ-4
-    low = [int(ends(n.outbound(udp((host, 123), (REMOTE, 123)), 0))[0].split(":")[1]) for host in (INSIDE, SECOND)]
+    low = [int(ends(n.outbound(make((host, 123), (REMOTE, 123)), 0))[0].split(":")[1]) for host in (INSIDE, SECOND)]
     assert low[0] == 123 and low[1] < 1024 and low[1] % 2 == 1
-    assert ends(n.outbound(tcp((SECOND, 5000), (REMOTE, 53), "syn"), 0))[0] == "203.0.113.1:5000"  # TCP has its own
+    assert ends(n.outbound(other((SECOND, 5000), (REMOTE, 53)), 0))[0] == "203.0.113.1:5000"  # they share none
 
 
 def test_one_outside_end_for_two_is_told_apart_by_whom_they_speak_with() -> None:
@@ -110,30 +137,50 @@ def test_one_host_has_one_of_several_addresses() -> None:
     assert [len(each) for each in seen.values()] == [1, 1] and seen[INSIDE] != seen[SECOND]
 
 
+@pytest.mark.parametrize("make", [udp, tcp])
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([True, False]))
-def test_every_port_is_handed_out_once_and_then_the_answer_is_no(seed: int, parity: bool) -> None:
+def test_every_port_is_handed_out_once_and_then_the_answer_is_no(make: Make, seed: int, parity: bool) -> None:
     n = nat(seed, ports=range(2000, 2040), preserve_parity=parity)
-    outside = [n.outbound(udp((INSIDE, port), (REMOTE, 53)), 0) for port in range(10000, 10050)]
+    outside = [n.outbound(make((INSIDE, port), (REMOTE, 53)), 0) for port in range(10000, 10050)]
     assert len({ends(each)[0] for each in outside if each}) == len([each for each in outside if each]) == 40
     assert n.dropped == {"NAT exhausted": 10} and [code for _, code in n.refused] == [13] * 10
-    n.tick(300.0)
-    assert n.outbound(udp((INSIDE, 10000), (REMOTE, 53)), 300) is not None  # the ports are free again
+    n.tick(7440.0)
+    assert n.outbound(make((INSIDE, 10000), (REMOTE, 53)), 7440) is not None  # the ports are free again
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([INSIDE, SECOND]), st.integers(2000, 2011)), unique=True, max_size=12))
+def test_an_end_whose_port_was_taken_is_treated_like_any_other(inside: list[End]) -> None:
+    n = nat(ports=range(2000, 2012))
+    for end in inside:
+        if (out := n.outbound(udp(end, (REMOTE, 53)), 0)) is None:  # six ports of each parity
+            continue
+        assert ends(n.outbound(udp(end, (OTHER, 53)), 0))[0] == ends(out)[0]
+        external = OURS, int(ends(out)[0].split(":")[1])
+        assert n.inbound(udp((OTHER, 54), external), 0) == udp((OTHER, 54), end)
+        assert n.inbound(udp((NEXT, 53), external), 0) is None
 
 
 # ---- filtering: RFC 4787 section 5 -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("make", "why"), [(udp, "NAT filtered"), (partial(tcp, flags="syn"), "NAT unsolicited SYN")])
 @pytest.mark.parametrize(
     ("behaviour", "let_in"),
-    [(ENDPOINT_INDEPENDENT, [1, 1, 1]), (ADDRESS_DEPENDENT, [1, 1, 0]), (ADDRESS_AND_PORT_DEPENDENT, [1, 0, 0])],
+    [
+        ({}, [1, 1, 0]),
+        ({"filtering": ENDPOINT_INDEPENDENT}, [1, 1, 1]),
+        ({"filtering": ADDRESS_DEPENDENT}, [1, 1, 0]),
+        ({"filtering": ADDRESS_AND_PORT_DEPENDENT}, [1, 0, 0]),
+    ],
 )
-def test_who_may_come_in(behaviour: str, let_in: list[int]) -> None:
-    n = nat(filtering=behaviour)
-    n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
-    came = [n.inbound(udp(end, (OURS, 5000)), 1) for end in ((REMOTE, 53), (REMOTE, 54), (OTHER, 53))]
+def test_who_may_come_in(behaviour: dict[str, str], let_in: list[int], make: Make, why: str) -> None:
+    n = nat(**behaviour)
+    n.outbound(make((INSIDE, 5000), (REMOTE, 53)), 0)
+    came = [n.inbound(make(end, (OURS, 5000)), 1) for end in ((REMOTE, 53), (REMOTE, 54), (OTHER, 53))]
     assert [each is not None for each in came] == [bool(each) for each in let_in]
-    assert n.dropped["NAT filtered"] == 3 - sum(let_in)
+    assert n.dropped[why] == 3 - sum(let_in)
 
 
 def test_one_conversation_by_two_outside_ends_is_one_session() -> None:
@@ -182,21 +229,22 @@ def test_a_syn_that_no_one_asked_for_is_answered_after_six_seconds_and_not_at_al
 # ---- hairpinning, forwards, fragments, the router itself ---------------------------------------------------
 
 
+@pytest.mark.parametrize("make", [udp, partial(tcp, flags="syn")])
 @pytest.mark.parametrize("filtering", BEHAVIOURS)
-def test_two_inside_speak_by_their_outside_ends(filtering: str) -> None:
+def test_two_inside_speak_by_their_outside_ends(filtering: str, make: Make) -> None:
     n = nat(filtering=filtering)
     for host, port in ((INSIDE, 5000), (SECOND, 6000)):
-        n.outbound(udp((host, port), (REMOTE, 53)), 0)
-    n.outbound(udp((SECOND, 6000), (OURS, 5000)), 0)  # it opens its side, as whoever wants to be called does
-    across = n.hairpin(udp((INSIDE, 5000), (OURS, 6000)), 1)
+        n.outbound(make((host, port), (REMOTE, 53)), 0)
+    n.outbound(make((SECOND, 6000), (OURS, 5000)), 0)  # it opens its side, as whoever wants to be called does
+    across = n.hairpin(make((INSIDE, 5000), (OURS, 6000)), 1)
     assert ends(across) == ("203.0.113.1:5000", "10.0.0.3:6000")
-    back = n.hairpin(udp((SECOND, 6000), (OURS, 5000)), 2)
+    back = n.hairpin(make((SECOND, 6000), (OURS, 5000)), 2)
     assert ends(back) == ("203.0.113.1:6000", "10.0.0.2:5000")
     assert across is not None
     told = n.hairpin(error(SECOND, across, 200), 2)
     assert quote_in(told)[:2] == ("203.0.113.1", "10.0.0.2")
-    assert told is not None and told[28:] == udp((INSIDE, 5000), (OURS, 6000))
-    question = udp((INSIDE, 5000), (OURS, 53))
+    assert told is not None and told[28:] == make((INSIDE, 5000), (OURS, 6000))
+    question = make((INSIDE, 5000), (OURS, 53))
     assert n.hairpin(question, 3) == question  # for the router's own port
 
 

@@ -1,5 +1,6 @@
 """A NAT among enemies: whatever comes from either side, no exception, a table that agrees with itself, bounded work."""
 
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from transport.tcp.test_reassembler import lines_run
 
 import netlib
-from netlib.internet.fragments import fragment
+from netlib.internet.fragments import PACKETS, fragment
 from netlib.internet.nat import HELD, REFUSED
 from netlib.internet.nat_table import (
     ADDRESS_AND_PORT_DEPENDENT,
@@ -217,3 +218,23 @@ def test_no_packet_makes_it_raise(data: st.DataObject) -> None:
     for translate in (n.outbound, n.inbound, n.hairpin):
         out = translate(packet.build(), 1)
         assert out is None or len(out) == 20 + len(cut)
+
+
+def test_fragments_that_never_become_packets_keep_nobody_elses_from_crossing() -> None:
+    n = nat()
+    flood = iter(range(100_000))
+
+    def unfinished(count: int) -> None:
+        for number in islice(flood, count):
+            piece = fragment(udp((SECOND, 7), (OTHER, 9), bytes(1500), identification=number % 65536), 1500)[0]
+            assert n.outbound(piece, 0) is None
+
+    sent = udp((INSIDE, 5000), (REMOTE, 53), bytes(1500))
+    for _ in range(20):
+        unfinished(500)
+        assert n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0) is not None
+        first, last = fragment(sent, 1500)
+        assert n.outbound(first, 0) is None
+        unfinished(PACKETS - 1)
+        assert n.outbound(last, 0) == udp((OURS, 5000), (REMOTE, 53), bytes(1500))
+    assert len(n.reassembler.incomplete) <= PACKETS

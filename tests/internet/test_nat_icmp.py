@@ -1,21 +1,60 @@
 """NAPT by RFC 5508 (ICMP): queries, and errors about what has crossed."""
 
+from functools import partial
+
 import pytest
 
 from netlib.wire.address import IPv4Address
 from netlib.wire.checksum import internet_checksum
+from netlib.wire.icmp import (
+    ECHO_REQUEST,
+    ICMPDestinationUnreachable,
+    ICMPEcho,
+    ICMPError,
+    ICMPMessage,
+    ICMPParameterProblem,
+    ICMPRedirect,
+    ICMPSourceQuench,
+    ICMPTimeExceeded,
+    ICMPUnknown,
+)
 
-from .nat_machines import INSIDE, OTHER, OURS, REMOTE, SECOND, echo, ends, error, nat, quote_in, tcp, udp
+from .nat_machines import (
+    INSIDE,
+    OTHER,
+    OURS,
+    REMOTE,
+    SECOND,
+    Make,
+    Router,
+    echo,
+    ends,
+    error,
+    icmp,
+    nat,
+    quote_in,
+    tcp,
+    timestamp,
+    udp,
+)
 
 
-def test_an_echo_likewise_by_its_identifier() -> None:
+@pytest.mark.parametrize("query", [echo, timestamp])
+def test_a_query_leaves_with_our_address_and_its_answer_finds_back_by_its_identifier(query: Make) -> None:
     n = nat()
-    assert ends(n.outbound(echo(INSIDE, REMOTE, 9), 0)) == ("203.0.113.1", "198.51.100.7:9")
-    second = n.outbound(echo(SECOND, REMOTE, 9), 0)
+    assert ends(n.outbound(query(INSIDE, REMOTE, 9), 0)) == ("203.0.113.1", "198.51.100.7:9")
+    second = n.outbound(query(SECOND, REMOTE, 9), 0)
     identifier = int(ends(second)[1].split(":")[1])
     assert identifier != 9
-    assert ends(n.inbound(echo(REMOTE, OURS, 9, reply=True), 1)) == ("198.51.100.7", "10.0.0.2:9")
-    assert ends(n.inbound(echo(REMOTE, OURS, identifier, reply=True), 1)) == ("198.51.100.7", "10.0.0.3:9")
+    assert ends(n.inbound(query(REMOTE, OURS, 9, reply=True), 1)) == ("198.51.100.7", "10.0.0.2:9")
+    assert ends(n.inbound(query(REMOTE, OURS, identifier, reply=True), 1)) == ("198.51.100.7", "10.0.0.3:9")
+
+
+def test_an_identifier_is_the_same_outside_whoever_is_asked() -> None:
+    n = nat()
+    n.outbound(echo(SECOND, REMOTE, 9), 0)
+    asked = [ends(n.outbound(echo(INSIDE, remote, 9), 0))[1].split(":")[1] for remote in (REMOTE, OTHER)]
+    assert asked[0] == asked[1] != "9"
 
 
 @pytest.mark.parametrize("size", [28, 33, 60, 200])
@@ -75,4 +114,96 @@ def test_errors_that_nobody_has_caused_go_nowhere() -> None:
     # what stands where the ports would be in a later fragment is data, whatever it looks like
     assert n.inbound(error(OTHER, udp((OURS, 5000), (REMOTE, 53), fragment_offset=1)), 1) is None
     assert n.dropped["NAT malformed"] == 3
-    assert len(n.known.sessions) == 1 and n.deadline() == 300.0  # an error changes nothing: REQ-6
+    assert len(n.known.sessions) == 1 and n.deadline() == 300.0
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        *(ICMPDestinationUnreachable(code=code, next_hop_mtu=600 * (code == 4)) for code in (0, 1, 3, 4, 13)),
+        ICMPTimeExceeded(),
+        ICMPParameterProblem(pointer=1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("make", [udp, partial(tcp, flags="syn"), lambda near, far: echo(near[0], far[0], near[1])])
+def test_an_error_crosses_and_neither_ends_its_session_nor_keeps_it(make: Make, problem: ICMPError) -> None:
+    n = nat()
+    out = n.outbound(make((INSIDE, 5000), (REMOTE, 53)), 0)
+    assert out is not None
+    before, due = n.table(), n.deadline()
+    problem.payload = out
+    came = n.inbound(icmp(OTHER, OURS, problem), 1)
+    assert came is not None and came[20:22] == bytes((problem.type, problem.code))
+    assert came[24:28] == problem.build()[4:8]
+    assert n.table() == before and n.deadline() == due
+    assert n.outbound(make((INSIDE, 5000), (REMOTE, 53)), 2) == out
+
+
+RECORD_ROUTE, LOOSE_ROUTE = (bytes((kind, 7, 4, 0, 0, 0, 0, 0)) for kind in (7, 131))  # with room for one address
+
+
+def test_a_quote_with_options_has_its_ports_behind_them() -> None:
+    n, sent = nat(), udp((INSIDE, 5000), (REMOTE, 53), options=RECORD_ROUTE)
+    n.outbound(udp((SECOND, 5000), (REMOTE, 53)), 0)
+    out = n.outbound(sent, 0)
+    assert out is not None and ends(out)[0] != "203.0.113.1:5000"
+    assert [row["inside"] for row in n.table()] == ["10.0.0.3:5000", "10.0.0.2:5000"]
+    came = n.inbound(error(OTHER, out, 200), 1)
+    assert came is not None and came[28:] == sent
+
+
+@pytest.mark.parametrize("make", [udp, tcp])
+def test_a_quote_whose_own_checksum_is_wrong_crosses_and_stays_wrong(make: Make) -> None:
+    n = nat()
+    sent = make((INSIDE, 5000), (REMOTE, 53), data=b"data")
+    sent = sent[:-1] + bytes((sent[-1] ^ 1,))
+    out = n.outbound(sent, 0)
+    assert out is not None
+    came = n.inbound(error(OTHER, out, 200), 1)
+    assert came is not None and came[28:] == sent
+
+
+def test_what_stands_behind_the_quote_crosses_as_it_is() -> None:
+    """ICMP extensions (RFC 4884): the quote is filled up to 128 bytes, and `length` counts its words of 32 bits."""
+    n, sent = nat(), udp((INSIDE, 5000), (REMOTE, 53))
+    n.outbound(udp((SECOND, 5000), (REMOTE, 53)), 0)
+    out = n.outbound(sent, 0)
+    assert out is not None
+    extension = bytes.fromhex("2000 dfff 0008 0101 0000 2140")  # a header of version 2, and an MPLS label
+    filled = bytes(128 - len(sent))
+    problem = ICMPTimeExceeded(length=32, payload=out + filled + extension)
+    came = n.inbound(icmp(OTHER, OURS, problem), 1)
+    assert came is not None and internet_checksum(came[20:]) == 0
+    assert came[25] == 32 and came[28:] == sent + filled + extension
+
+
+@pytest.mark.parametrize("message", [ICMPSourceQuench(), ICMPRedirect(gateway=OTHER), ICMPUnknown(type=9)], ids=str)
+def test_what_is_neither_query_nor_report_does_not_cross(message: ICMPMessage) -> None:
+    r = Router()
+    [(_, out)] = r.inside(udp((INSIDE, 5000), (REMOTE, 53)))
+    [(_, back)] = r.outside(udp((REMOTE, 53), (OURS, 5000)))
+    message.payload = out
+    assert r.outside(icmp(OTHER, OURS, message)) == []
+    message.payload = back
+    assert r.inside(icmp(INSIDE, REMOTE, message)) == []
+    assert r.nat.dropped["NAT unknown protocol"] == 1 and len(r.nat.known.sessions) == 1
+
+
+def test_an_error_about_what_was_never_sent_reaches_nobody() -> None:
+    r = Router()
+    assert r.outside(error(OTHER, udp((OURS, 5000), (REMOTE, 53)))) == []
+    assert r.inside(error(INSIDE, udp((REMOTE, 53), (INSIDE, 5000)))) == []
+
+
+def test_no_icmp_message_leaves_with_a_source_route() -> None:
+    """It names routers inside."""
+    n, ping = nat(), ICMPEcho(ECHO_REQUEST, 0, 0, 9)
+    assert n.outbound(icmp(INSIDE, REMOTE, ping, options=LOOSE_ROUTE), 0) is None
+    n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
+    came = n.inbound(udp((REMOTE, 53), (OURS, 5000), options=LOOSE_ROUTE), 0)
+    assert came is not None
+    assert n.outbound(error(INSIDE, came, 200), 0) is None
+    assert n.dropped == {"NAT source route": 2}
+    assert n.outbound(icmp(INSIDE, REMOTE, ping, options=RECORD_ROUTE), 0) is not None
+    assert n.outbound(udp((INSIDE, 5000), (REMOTE, 53), options=LOOSE_ROUTE), 0) is not None

@@ -44,6 +44,7 @@ def test_who_sent_a_packet_is_told_of_it_as_they_know_it() -> None:
     big = udp((INSIDE, 5000), (REMOTE, 53), bytes(700), dont_fragment=True)
     [(name, told)] = r.inside(big)
     assert (name, what(told)) == ("eth0", (3, 4)) and big.startswith(told[28:])
+    assert told[26:28] == (600).to_bytes(2, "big")  # what fits through the next link
 
 
 def test_an_error_from_outside_reaches_its_host_and_one_from_inside_leaves() -> None:

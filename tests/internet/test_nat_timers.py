@@ -5,12 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlib.internet.nat import HELD
-from netlib.internet.nat_table import (
-    BEHAVIOURS,
-    ENDPOINT_INDEPENDENT,
-)
+from netlib.internet.nat_table import BEHAVIOURS, ENDPOINT_INDEPENDENT
+from netlib.internet.nat_timers import Timers
 
-from .nat_machines import INSIDE, OTHER, OURS, REMOTE, SECOND, nat, tcp, udp
+from .nat_machines import INSIDE, OTHER, OURS, REMOTE, SECOND, echo, nat, tcp, udp
 
 
 def test_a_session_lives_as_long_as_it_is_used() -> None:
@@ -25,6 +23,31 @@ def test_a_session_lives_as_long_as_it_is_used() -> None:
     strict.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
     strict.inbound(udp((REMOTE, 53), (OURS, 5000)), 200)
     assert strict.deadline() == 300
+
+
+def test_a_query_is_kept_for_a_minute() -> None:
+    n = nat()
+    n.outbound(echo(INSIDE, REMOTE, 9), 0)
+    n.outbound(echo(INSIDE, REMOTE, 9), 10)
+    n.tick(69.9)
+    assert len(n.table()) == 1 and n.deadline() == 70
+    n.tick(70)
+    assert n.table() == []
+
+
+def test_every_timer_can_be_chosen() -> None:
+    n = nat(timers=Timers(udp_unreplied=1, udp=2, icmp=3, tcp_opening=4, tcp_open=5, tcp_reset=6))
+    n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
+    assert n.deadline() == 1
+    n.inbound(udp((REMOTE, 53), (OURS, 5000)), 0)
+    assert n.deadline() == 2
+    n.tick(2)
+    n.outbound(echo(INSIDE, REMOTE, 9), 10)
+    assert n.deadline() == 13
+    n.tick(13)
+    for flags, due in (("ack", 25), ("rst", 26), ("syn", 24)):
+        n.outbound(tcp((SECOND, 5000), (REMOTE, 80), flags), 20)
+        assert n.deadline() == due
 
 
 def test_each_session_has_a_timer_of_its_own() -> None:
