@@ -248,6 +248,7 @@ NOT_REPORTED = {
 }
 
 
+@pytest.mark.shows("RFC 5508 REQ-10e")
 @pytest.mark.parametrize("name", NOT_REPORTED)
 def test_no_error_about(name: str) -> None:
     packet = NOT_REPORTED[name]
@@ -276,6 +277,7 @@ def test_an_error_quotes_as_much_as_fits_into_576_bytes(size: int, quoted: int) 
     assert report.total_length <= 576
 
 
+@pytest.mark.shows("RFC 5508 REQ-10f")
 def test_errors_have_a_rate_in_the_long_run_and_a_burst_at_once() -> None:
     machine = Machine(forwarding=True)
     limit = machine.host.internet.reports

@@ -56,6 +56,7 @@ def test_a_connection_likewise() -> None:
     assert ends(n.inbound(tcp((REMOTE, 80), (OURS, 5000), "syn ack"), 1)) == ("198.51.100.7:80", "10.0.0.2:5000")
 
 
+@pytest.mark.shows("RFC 4787 REQ-10", "RFC 5382 REQ-6")
 @settings(deadline=None)
 @given(st.binary(max_size=41), st.integers(1, 0xFFFF), st.integers(0, 2**32 - 1), st.sampled_from([UDP, TCP]))
 def test_updated_checksums_are_those_worked_out_anew(data: bytes, port: int, bits: int, protocol: int) -> None:
@@ -91,6 +92,7 @@ def test_a_checksum_left_out_stays_left_out_and_a_wrong_one_wrong() -> None:
 # ---- mapping and ports: RFC 4787 section 4 -----------------------------------------------------------------
 
 
+@pytest.mark.shows("RFC 4787 REQ-1", "RFC 5382 REQ-1")
 @pytest.mark.parametrize("make", [udp, tcp])
 def test_one_outside_end_whoever_it_speaks_with(make: Make) -> None:
     n = nat()
@@ -108,6 +110,7 @@ def test_how_far_the_outside_end_depends_on_the_other_side(behaviour: str) -> No
     assert (outside[0] == outside[1]) == (behaviour != ADDRESS_AND_PORT_DEPENDENT)
 
 
+@pytest.mark.shows("RFC 4787 REQ-3", "RFC 4787 REQ-3a", "RFC 4787 REQ-4", "RFC 5382 REQ-7")
 @pytest.mark.parametrize(("make", "other"), [(udp, tcp), (tcp, udp)])
 def test_two_that_want_one_port_get_two_alike(make: Make, other: Make) -> None:
     n = nat()
@@ -128,6 +131,7 @@ def test_one_outside_end_for_two_is_told_apart_by_whom_they_speak_with() -> None
     assert ends(n.outbound(udp((SECOND, 5000), (REMOTE, 53)), 0))[0] != "203.0.113.1:5000"  # here nothing else does
 
 
+@pytest.mark.shows("RFC 4787 REQ-2")
 def test_one_host_has_one_of_several_addresses() -> None:
     n = nat(addresses=(OURS, OURS2))
     seen = {
@@ -137,6 +141,7 @@ def test_one_host_has_one_of_several_addresses() -> None:
     assert [len(each) for each in seen.values()] == [1, 1] and seen[INSIDE] != seen[SECOND]
 
 
+@pytest.mark.shows("RFC 4787 REQ-3", "RFC 5382 REQ-7")
 @pytest.mark.parametrize("make", [udp, tcp])
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([True, False]))
@@ -149,6 +154,7 @@ def test_every_port_is_handed_out_once_and_then_the_answer_is_no(make: Make, see
     assert n.outbound(make((INSIDE, 10000), (REMOTE, 53)), 7440) is not None  # the ports are free again
 
 
+@pytest.mark.shows("RFC 4787 REQ-11")
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([INSIDE, SECOND]), st.integers(2000, 2011)), unique=True, max_size=12))
 def test_an_end_whose_port_was_taken_is_treated_like_any_other(inside: list[End]) -> None:
@@ -165,6 +171,7 @@ def test_an_end_whose_port_was_taken_is_treated_like_any_other(inside: list[End]
 # ---- filtering: RFC 4787 section 5 -------------------------------------------------------------------------
 
 
+@pytest.mark.shows("RFC 4787 REQ-8", "RFC 4787 REQ-8a", "RFC 5382 REQ-3", "RFC 5382 REQ-3a")
 @pytest.mark.parametrize(("make", "why"), [(udp, "NAT filtered"), (partial(tcp, flags="syn"), "NAT unsolicited SYN")])
 @pytest.mark.parametrize(
     ("behaviour", "let_in"),
@@ -200,6 +207,7 @@ def test_what_no_one_has_opened_is_for_the_router_itself() -> None:
     assert not n.known.sessions
 
 
+@pytest.mark.shows("RFC 5382 REQ-2")
 def test_nothing_begins_in_the_middle_from_outside_nor_with_an_end_from_inside() -> None:
     n = nat(filtering=ENDPOINT_INDEPENDENT)
     n.outbound(tcp((INSIDE, 5000), (REMOTE, 80), "syn"), 0)
@@ -213,6 +221,7 @@ def test_nothing_begins_in_the_middle_from_outside_nor_with_an_end_from_inside()
     assert n.inbound(tcp((OTHER, 80), (OURS, 5000), "syn"), 1) is not None  # a beginning, which this NAT lets in
 
 
+@pytest.mark.shows("RFC 5382 REQ-2a", "RFC 5382 REQ-4")
 def test_a_syn_that_no_one_asked_for_is_answered_after_six_seconds_and_not_at_all_if_one_does() -> None:
     n, asked, unasked = nat(), tcp((REMOTE, 80), (OURS, 5000), "syn"), tcp((REMOTE, 81), (OURS, 5000), "syn")
     assert n.inbound(asked, 0) is None and n.inbound(unasked, 0.5) is None
@@ -229,6 +238,9 @@ def test_a_syn_that_no_one_asked_for_is_answered_after_six_seconds_and_not_at_al
 # ---- hairpinning, forwards, fragments, the router itself ---------------------------------------------------
 
 
+@pytest.mark.shows(
+    "RFC 4787 REQ-9", "RFC 4787 REQ-9a", "RFC 5382 REQ-8", "RFC 5382 REQ-8a", "RFC 5508 REQ-7", "RFC 5508 REQ-7a"
+)
 @pytest.mark.parametrize("make", [udp, partial(tcp, flags="syn")])
 @pytest.mark.parametrize("filtering", BEHAVIOURS)
 def test_two_inside_speak_by_their_outside_ends(filtering: str, make: Make) -> None:
@@ -248,6 +260,7 @@ def test_two_inside_speak_by_their_outside_ends(filtering: str, make: Make) -> N
     assert n.hairpin(question, 3) == question  # for the router's own port
 
 
+@pytest.mark.shows("RFC 5382 REQ-2")
 def test_a_port_that_leads_inside_by_hand() -> None:
     n = nat(filtering=ADDRESS_AND_PORT_DEPENDENT)
     n.forward(TCP, 80, "10.0.0.2", 8080)
@@ -262,6 +275,7 @@ def test_a_port_that_leads_inside_by_hand() -> None:
             n.forward(*wrong)
 
 
+@pytest.mark.shows("RFC 4787 REQ-14")
 @settings(deadline=None)
 @given(st.permutations(range(4)))
 def test_fragments_in_any_order_leave_as_one(order: list[int]) -> None:

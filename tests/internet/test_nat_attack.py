@@ -220,6 +220,7 @@ def test_no_packet_makes_it_raise(data: st.DataObject) -> None:
         assert out is None or len(out) == 20 + len(cut)
 
 
+@pytest.mark.shows("RFC 4787 REQ-14a")
 def test_fragments_that_never_become_packets_keep_nobody_elses_from_crossing() -> None:
     n = nat()
     flood = iter(range(100_000))

@@ -39,6 +39,7 @@ from .nat_machines import (
 )
 
 
+@pytest.mark.shows("RFC 5508 REQ-1")
 @pytest.mark.parametrize("query", [echo, timestamp])
 def test_a_query_leaves_with_our_address_and_its_answer_finds_back_by_its_identifier(query: Make) -> None:
     n = nat()
@@ -50,6 +51,7 @@ def test_a_query_leaves_with_our_address_and_its_answer_finds_back_by_its_identi
     assert ends(n.inbound(query(REMOTE, OURS, identifier, reply=True), 1)) == ("198.51.100.7", "10.0.0.3:9")
 
 
+@pytest.mark.shows("RFC 5508 REQ-1a")
 def test_an_identifier_is_the_same_outside_whoever_is_asked() -> None:
     n = nat()
     n.outbound(echo(SECOND, REMOTE, 9), 0)
@@ -57,6 +59,7 @@ def test_an_identifier_is_the_same_outside_whoever_is_asked() -> None:
     assert asked[0] == asked[1] != "9"
 
 
+@pytest.mark.shows("RFC 4787 REQ-12a", "RFC 4787 REQ-12b", "RFC 5382 REQ-9", "RFC 5508 REQ-4a", "RFC 5508 REQ-4c")
 @pytest.mark.parametrize("size", [28, 33, 60, 200])
 @pytest.mark.parametrize("make", [udp, tcp])
 def test_an_error_about_what_left_quotes_what_was_sent(make: object, size: int) -> None:
@@ -71,6 +74,7 @@ def test_an_error_about_what_left_quotes_what_was_sent(make: object, size: int) 
     assert came is not None and came[28:][: len(sent)] == sent[:size]  # every byte as its sender had it
 
 
+@pytest.mark.shows("RFC 5508 REQ-4a", "RFC 5508 REQ-4c")
 def test_an_error_about_an_echo_too() -> None:
     n = nat()
     n.outbound(echo(SECOND, REMOTE, 9), 0)
@@ -81,6 +85,7 @@ def test_an_error_about_an_echo_too() -> None:
     assert came is not None and came[28:] == sent
 
 
+@pytest.mark.shows("RFC 5508 REQ-5a", "RFC 5508 REQ-5b", "RFC 5508 REQ-5c", "RFC 5508 REQ-6")
 @pytest.mark.parametrize("source", [INSIDE, SECOND])
 def test_an_error_about_what_came_in_quotes_what_was_sent(source: IPv4Address) -> None:
     """By the host itself, or by another router inside, whose address nobody outside may see."""
@@ -91,11 +96,14 @@ def test_an_error_about_what_came_in_quotes_what_was_sent(source: IPv4Address) -
     answer = udp((REMOTE, 53), (OURS, port), b"answer")
     came = n.inbound(answer, 1)
     assert came is not None
-    told = n.outbound(error(source, came, 200), 1)
+    due = n.deadline()
+    told = n.outbound(error(source, came, 200), 2)
     assert quote_in(told)[:2] == ("203.0.113.1", "198.51.100.7")
-    assert told is not None and told[28:] == answer
+    assert told is not None and told[20:22] == b"\3\3" and told[28:] == answer
+    assert n.deadline() == due and len(n.table()) == 2
 
 
+@pytest.mark.shows("RFC 5508 REQ-3", "RFC 5508 REQ-3a", "RFC 5508 REQ-4", "RFC 5508 REQ-5")
 def test_errors_that_nobody_has_caused_go_nowhere() -> None:
     n = nat()
     out = n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
@@ -117,6 +125,15 @@ def test_errors_that_nobody_has_caused_go_nowhere() -> None:
     assert len(n.known.sessions) == 1 and n.deadline() == 300.0
 
 
+@pytest.mark.shows(
+    "RFC 4787 REQ-12",
+    "RFC 4787 REQ-12b",
+    "RFC 5382 REQ-9",
+    "RFC 5382 REQ-10",
+    "RFC 5508 REQ-4b",
+    "RFC 5508 REQ-6",
+    "RFC 5508 REQ-10a",
+)
 @pytest.mark.parametrize(
     "problem",
     [
@@ -143,6 +160,7 @@ def test_an_error_crosses_and_neither_ends_its_session_nor_keeps_it(make: Make, 
 RECORD_ROUTE, LOOSE_ROUTE = (bytes((kind, 7, 4, 0, 0, 0, 0, 0)) for kind in (7, 131))  # with room for one address
 
 
+@pytest.mark.shows("RFC 5508 REQ-3b")
 def test_a_quote_with_options_has_its_ports_behind_them() -> None:
     n, sent = nat(), udp((INSIDE, 5000), (REMOTE, 53), options=RECORD_ROUTE)
     n.outbound(udp((SECOND, 5000), (REMOTE, 53)), 0)
@@ -153,6 +171,7 @@ def test_a_quote_with_options_has_its_ports_behind_them() -> None:
     assert came is not None and came[28:] == sent
 
 
+@pytest.mark.shows("RFC 5508 REQ-3c")
 @pytest.mark.parametrize("make", [udp, tcp])
 def test_a_quote_whose_own_checksum_is_wrong_crosses_and_stays_wrong(make: Make) -> None:
     n = nat()
@@ -164,6 +183,7 @@ def test_a_quote_whose_own_checksum_is_wrong_crosses_and_stays_wrong(make: Make)
     assert came is not None and came[28:] == sent
 
 
+@pytest.mark.shows("RFC 5508 REQ-3d")
 def test_what_stands_behind_the_quote_crosses_as_it_is() -> None:
     """ICMP extensions (RFC 4884): the quote is filled up to 128 bytes, and `length` counts its words of 32 bits."""
     n, sent = nat(), udp((INSIDE, 5000), (REMOTE, 53))
@@ -178,6 +198,7 @@ def test_what_stands_behind_the_quote_crosses_as_it_is() -> None:
     assert came[25] == 32 and came[28:] == sent + filled + extension
 
 
+@pytest.mark.shows("RFC 5508 REQ-10c", "RFC 5508 REQ-11")
 @pytest.mark.parametrize("message", [ICMPSourceQuench(), ICMPRedirect(gateway=OTHER), ICMPUnknown(type=9)], ids=str)
 def test_what_is_neither_query_nor_report_does_not_cross(message: ICMPMessage) -> None:
     r = Router()
@@ -190,12 +211,14 @@ def test_what_is_neither_query_nor_report_does_not_cross(message: ICMPMessage) -
     assert r.nat.dropped["NAT unknown protocol"] == 1 and len(r.nat.known.sessions) == 1
 
 
+@pytest.mark.shows("RFC 5508 REQ-4", "RFC 5508 REQ-5")
 def test_an_error_about_what_was_never_sent_reaches_nobody() -> None:
     r = Router()
     assert r.outside(error(OTHER, udp((OURS, 5000), (REMOTE, 53)))) == []
     assert r.inside(error(INSIDE, udp((REMOTE, 53), (INSIDE, 5000)))) == []
 
 
+@pytest.mark.shows("RFC 5508 REQ-10b")
 def test_no_icmp_message_leaves_with_a_source_route() -> None:
     """It names routers inside."""
     n, ping = nat(), ICMPEcho(ECHO_REQUEST, 0, 0, 9)

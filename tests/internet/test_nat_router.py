@@ -30,6 +30,7 @@ def test_a_packet_goes_out_and_its_answer_in_with_one_hop_less() -> None:
     assert name == "eth0" and back == udp((REMOTE, 53), (INSIDE, 5000), ttl=63)
 
 
+@pytest.mark.shows("RFC 4787 REQ-13", "RFC 5508 REQ-10a")
 def test_who_sent_a_packet_is_told_of_it_as_they_know_it() -> None:
     r = Router()
     late = udp((INSIDE, 5000), (REMOTE, 53), ttl=1)
@@ -59,6 +60,7 @@ def test_an_error_from_outside_reaches_its_host_and_one_from_inside_leaves() -> 
     assert not r.host.dropped
 
 
+@pytest.mark.shows("RFC 5508 REQ-10a")
 def test_the_router_itself_answers_at_its_address_and_has_sockets_there() -> None:
     r = Router()
     [(name, answer)] = r.outside(echo(REMOTE, OURS, 9))
@@ -104,6 +106,7 @@ def test_nobody_speaks_for_the_router() -> None:
     assert r.inside(udp((OURS, 5000), (REMOTE, 53))) == [] and r.host.dropped == {"IPv4 invalid source": 1}
 
 
+@pytest.mark.shows("RFC 5382 REQ-8", "RFC 5382 REQ-8a")
 def test_a_forward_and_a_hairpin_go_through_the_router() -> None:
     r = Router()
     r.nat.forward(TCP, 80, "10.0.0.3", 8080)
@@ -118,6 +121,7 @@ def test_a_forward_and_a_hairpin_go_through_the_router() -> None:
     assert name == "eth0" and ends(back) == ("203.0.113.1:80", "10.0.0.2:5000")
 
 
+@pytest.mark.shows("RFC 4787 REQ-13a", "RFC 5508 REQ-10a")
 def test_fragments_leave_whole_and_are_cut_again() -> None:
     r = Router()
     sent = udp((INSIDE, 5000), (REMOTE, 53), bytes(range(256)) * 6)
@@ -130,6 +134,7 @@ def test_fragments_leave_whole_and_are_cut_again() -> None:
     assert b"".join(IPv4Packet.parse(data).payload for _, data in out)[8:] == sent[28:]
 
 
+@pytest.mark.shows("RFC 5508 REQ-8")
 def test_a_full_table_is_an_answer() -> None:
     r = Router(Choices(sessions=2))
     for port in (1000, 1001):
@@ -140,6 +145,7 @@ def test_a_full_table_is_an_answer() -> None:
     assert [name for name, _ in r.inside(udp((INSIDE, 1002), (REMOTE, 53)))] == ["eth1"]
 
 
+@pytest.mark.shows("RFC 5382 REQ-4")
 def test_a_syn_that_no_one_asked_for_is_reported_late() -> None:
     r = Router()
     assert r.outside(tcp((REMOTE, 80), (OURS, 5000), "syn")) == []

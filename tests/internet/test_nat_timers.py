@@ -11,6 +11,7 @@ from netlib.internet.nat_timers import Timers
 from .nat_machines import INSIDE, OTHER, OURS, REMOTE, SECOND, echo, nat, tcp, udp
 
 
+@pytest.mark.shows("RFC 4787 REQ-5", "RFC 4787 REQ-5c", "RFC 4787 REQ-6a")
 def test_a_session_lives_as_long_as_it_is_used() -> None:
     n = nat()
     n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
@@ -25,6 +26,7 @@ def test_a_session_lives_as_long_as_it_is_used() -> None:
     assert strict.deadline() == 300
 
 
+@pytest.mark.shows("RFC 5508 REQ-2")
 def test_a_query_is_kept_for_a_minute() -> None:
     n = nat()
     n.outbound(echo(INSIDE, REMOTE, 9), 0)
@@ -35,6 +37,7 @@ def test_a_query_is_kept_for_a_minute() -> None:
     assert n.table() == []
 
 
+@pytest.mark.shows("RFC 4787 REQ-5b", "RFC 5382 REQ-5a", "RFC 5508 REQ-2a")
 def test_every_timer_can_be_chosen() -> None:
     n = nat(timers=Timers(udp_unreplied=1, udp=2, icmp=3, tcp_opening=4, tcp_open=5, tcp_reset=6))
     n.outbound(udp((INSIDE, 5000), (REMOTE, 53)), 0)
@@ -50,6 +53,7 @@ def test_every_timer_can_be_chosen() -> None:
         assert n.deadline() == due
 
 
+@pytest.mark.shows("RFC 4787 REQ-6")
 def test_each_session_has_a_timer_of_its_own() -> None:
     n = nat()
     for now, port in ((0, 5000), (10, 5001), (20, 5000)):
@@ -63,6 +67,7 @@ HANDSHAKE = [("> syn", "SYN_SENT"), ("< syn ack", "SYN_RECV"), ("> ack", "ESTABL
 CLOSED = [*HANDSHAKE, ("> fin ack", "FIN_WAIT"), ("< fin ack", "LAST_ACK"), ("> ack", "TIME_WAIT")]
 
 
+@pytest.mark.shows("RFC 5382 REQ-2", "RFC 5382 REQ-2a", "RFC 5382 REQ-5")
 @pytest.mark.parametrize(
     ("segments", "seconds"),
     [
@@ -92,6 +97,7 @@ def test_a_connections_state_and_timer(segments: list[tuple[str, str]], seconds:
     assert n.deadline() == len(segments) - 1 + seconds
 
 
+@pytest.mark.shows("RFC 5382 REQ-4a")
 def test_a_flood_from_inside_and_one_from_outside_are_bounded() -> None:
     n = nat(sessions=100, per_host=60)
     for port in range(2000, 2100):

@@ -300,6 +300,7 @@ def test_in_the_kernels_place_netlib_is_seen_as_the_kernel_is() -> None:
     assert lines(thrown) == kept_by_us
 
 
+@pytest.mark.shows("RFC 4787 REQ-3", "RFC 5382 REQ-7", "RFC 5508 REQ-1", "RFC 5508 REQ-10a")
 def test_by_the_rfcs_one_outside_port_is_one_hosts_alone_and_kernels_do_not_mind() -> None:
     host, nat = router(DEFAULTS)
     nat.forward(TCP, 80, "10.0.0.3", 8080)
