@@ -99,8 +99,7 @@ class Layers:
     def settle(self, now: float) -> None:
         """Move everything on, up and down, until nothing is left between the layers."""
         self.stirred, internet, internet6 = True, self.internet, self.internet6
-        busy = True
-        while busy:
+        while self.is_unsettled():
             if internet.delivered:
                 delivered, internet.delivered = internet.delivered, []
                 for port, packet in delivered:
@@ -114,8 +113,17 @@ class Layers:
                     self.flush(interface, interface.neighbours, now)
             if internet6.delivered or internet6.outbox:
                 self.settle6(now)
-            # the neighbour tables have nothing left, whatever came of what they could not deliver
-            busy = bool(internet.delivered or internet.outbox or internet6.delivered or internet6.outbox)
+
+    def is_unsettled(self) -> bool:
+        """Whether anything is left between the layers."""
+        internet, internet6 = self.internet, self.internet6
+        if internet.delivered or internet.outbox or internet6.delivered or internet6.outbox:
+            return True
+        for interface in self.interfaces:
+            table = interface.neighbours
+            if table is not None and (table.resolved or table.outbox or table.failed):
+                return True
+        return False
 
     def settle6(self, now: float) -> None:
         """The same for IPv6, whose packets know their MAC address already: one turn."""

@@ -22,7 +22,7 @@ from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Arrival, Listener, ListenSettings
 from netlib.kernel.ports import Ports, overlap
 from netlib.kernel.secrets import Secrets
-from netlib.kernel.segments import Packets, SegmentPacket
+from netlib.kernel.segments import Packets
 from netlib.kernel.table import UDPTable
 from netlib.kernel.way_out import WayOut
 from netlib.transport.tcp.connection import Connection
@@ -337,14 +337,16 @@ class Connections:
         """Put out the segments of a connection."""
         segments, connection.outbox = connection.outbox, []
         self.counters["OutSegs"] += len(segments)
-        way_out = self.way_out
+        alike = self.packets.alike.get(connection)
+        if alike is not None and self.way_out is not None:
+            gone = self.way_out.send(connection, alike, segments)
+            if gone == len(segments):  # as most
+                return
+            del segments[:gone]
         for segment in segments:
-            if segment.rst:
-                self.counters["OutRsts"] += 1
+            self.counters["OutRsts"] += segment.rst
             try:
-                packet = self.packets.of(connection, segment)
-                if way_out is None or type(packet) is not SegmentPacket or not way_out.takes(packet):
-                    self.put(packet)
+                self.put(self.packets.of(connection, segment))
             except SendError:
                 self.dropped["TCP can't be sent"] += 1  # TCP tries again, and gives up in the end
 

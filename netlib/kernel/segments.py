@@ -101,16 +101,18 @@ class SegmentPacket(IPv4Packet):
         segment, identification, ecn, size = self.segment, self.identification, self.ecn, self.size
         options, text = segment.options, segment.payload
         sequence, acknowledgment, window = segment.sequence, segment.acknowledgment, segment.window
-        control = (5 + len(options) // 4 << 12) + (
-            segment.cwr << 7 | segment.ece << 6 | segment.urg << 5 | segment.ack << 4
-            | segment.psh << 3 | segment.rst << 2 | segment.syn << 1 | segment.fin
-        )  # fmt: skip
+        control = (5 + len(options) // 4 << 12) + (segment.ack << 4 | segment.psh << 3)
+        if segment.fin or segment.syn or segment.rst or segment.urg or segment.ece or segment.cwr:  # few have any
+            control += (
+                segment.cwr << 7 | segment.ece << 6 | segment.urg << 5
+                | segment.rst << 2 | segment.syn << 1 | segment.fin
+            )  # fmt: skip
         total = self.sum_of_ports + size - 20 + sequence + acknowledgment + control + window + segment.urgent_pointer
         total += int.from_bytes(options, "big")
         head = HEADERS.pack(
             self.first | ecn, size, identification, self.flags, self.lives,
             -(self.sum_below + ecn + size + identification) % 0xFFFF, self.addresses,
             *self.ports, sequence, acknowledgment, control, window,
-            (internet_checksum(text) - total) % 0xFFFF, segment.urgent_pointer,
+            ((internet_checksum(text) if text else 0) - total) % 0xFFFF, segment.urgent_pointer,
         )  # fmt: skip
         return link + head + options + text

@@ -1,6 +1,6 @@
 """The short way out: a connection's next packet goes where its last one went.
 
-    takes(packet)    pack it, the link header before it, and put it where the world takes frames from
+    send(connection, packet, segments)    pack them, the link header before each, and put them where worlds take frames
 
 On the long way `Internet.send` asks for the route, `put_out` for the interface, `Neighbours.send` for the MAC address,
 and between these the packet waits for `settle`.  For one packet after the other of a connection the answers are the
@@ -18,11 +18,13 @@ from typing import Any
 from netlib.internet.input import Internet, Port, SendError
 from netlib.internet.routes import Routes
 from netlib.internet.trie import Trie
-from netlib.kernel.segments import SegmentPacket
-from netlib.link.neighbours import STALE, Neighbours
+from netlib.kernel.segments import ECT0, SegmentPacket
+from netlib.link.neighbours import STALE, Neighbour, Neighbours
+from netlib.transport.tcp.connection import Connection
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.checksum import internet_checksum
 from netlib.wire.ethernet import ETHERTYPE_IPV4
+from netlib.wire.tcp import TCPSegment
 
 IPV4_INSIDE = ETHERTYPE_IPV4.to_bytes(2, "big")
 
@@ -38,7 +40,8 @@ class Way:
     ours: MACAddress | None  # the interface's MAC address, and what finds the neighbour's
     table: Neighbours | None  # None: the link carries no frames
     next_hop: IPv4Address
-    theirs: MACAddress | None  # the neighbour's MAC address
+    entry: Neighbour | None  # what is known of the neighbour
+    theirs: MACAddress | None  # its MAC address
     header: bytes  # of the link: with these two addresses, or none
 
 
@@ -48,35 +51,47 @@ class WayOut:
     def __init__(self, internet: Internet, interfaces: list[Any], host: Any) -> None:
         self.internet, self.interfaces, self.host = internet, interfaces, host
 
-    def takes(self, packet: SegmentPacket) -> bool:
-        """Send a packet, if it may go the short way; whether it has gone."""
-        internet, way = self.internet, packet.way
+    def send(self, connection: Connection, packet: SegmentPacket, segments: list[TCPSegment]) -> int:
+        """Send the first of these segments, as many as may go the short way; how many have gone."""
+        way = self.way(packet)
+        if way is None or not packet.serves(connection.settings):
+            return 0
+        internet, outbox, mtu, ecn, gone = self.internet, self.host.outbox, way.port.mtu, connection.ecn.on, 0
+        for segment in segments:
+            packet.carry(segment, ECT0 if ecn and connection.may_be_marked(segment) else 0)
+            if packet.size > mtu or packet.size > 0xFFFF or segment.rst:  # to be cut, or refused, or counted
+                break
+            packet.identification = internet.identification = internet.identification % 0xFFFF + 1
+            outbox.append((way.interface, packet.frame(way.header)))
+            gone += 1
+        if gone and way.entry is not None:
+            way.entry.used = self.host.now
+        return gone
+
+    def way(self, packet: SegmentPacket) -> Way | None:
+        """The way that the last packet went, if all is still as it was; else what there is now, or None."""
+        internet = self.internet
+        way: Way | None = packet.way
         # what waits goes first; a NAT translates, and a redirect ends some time: both are asked each time
         if internet.outbox or internet.nat is not None or internet.redirects.table:
-            return False
+            return None
         if way is None or way.changes != way.routes.changes or way.routes is not internet.routes:
             way = packet.way = self.find(packet)
             if way is None:
-                return False
-        interface, table = way.interface, way.table
+                return None
+        interface, table, entry = way.interface, way.table, way.entry
         if interface.neighbours is not table or interface.mac is not way.ours:
             packet.way = None
-            return False
-        size = packet.size
-        if size > way.port.mtu or size > 0xFFFF:  # to be cut, or refused
-            return False
-        if table is not None:
-            entry = table.table.get(way.next_hop)
-            if entry is None or entry.mac is not way.theirs:
-                packet.way = None
-                return False
-            # what its timer does, and the first packet for a neighbour that has gone stale, is the table's own affair
-            if entry.due <= self.host.now or entry.state == STALE or table.claim is not None or table.resolved:
-                return False
-            entry.used = self.host.now
-        packet.identification = internet.identification = internet.identification % 0xFFFF + 1
-        self.host.outbox.append((interface, packet.frame(way.header)))
-        return True
+            return None
+        if table is None or entry is None:
+            return way
+        if entry is not table.table.get(way.next_hop) or entry.mac is not way.theirs:
+            packet.way = None
+            return None
+        # what its timer does, and the first packet for a neighbour that has gone stale, is the table's own affair
+        if entry.due <= self.host.now or entry.state == STALE or table.claim is not None or table.resolved:
+            return None
+        return way
 
     def find(self, packet: SegmentPacket) -> Way | None:
         """The way for a packet, as the layers below would find it; None where something of it is not netlib's own."""
@@ -94,11 +109,11 @@ class WayOut:
         interface, port, hop = self.interfaces[route.interface], internet.ports[route.interface], route.via or to
         known = routes, routes.changes, port, interface, interface.mac
         if interface.neighbours is None:
-            return Way(*known, None, hop, None, b"")
+            return Way(*known, None, hop, None, None, b"")
         table, ours = interface.neighbours, interface.mac
         if type(table) is not Neighbours or ours is None or hop in internet.broadcasts:
             return None
         entry = table.table.get(hop)
         if entry is None or entry.mac is None:
             return None
-        return Way(*known, table, hop, entry.mac, entry.mac + ours + IPV4_INSIDE)
+        return Way(*known, table, hop, entry, entry.mac, entry.mac + ours + IPV4_INSIDE)
