@@ -15,8 +15,9 @@ What a program and a world call is here; how things move from layer to layer, in
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from random import Random
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 from netlib.internet.input import Internet, SendError
 from netlib.internet.ipv6 import Internet6
@@ -206,13 +207,17 @@ class Host(Layers):
 
     def deadline(self) -> float | None:
         """When `tick` is next needed (seconds), or None."""
-        tables: list[Any] = [each.neighbours for each in self.interfaces if each.neighbours is not None]
-        soonest = None
-        for part in [self.internet, self.internet6, self.tcp, *tables]:
+        soonest = inf
+        for part in (self.internet, self.internet6, self.tcp):
             due = part.deadline()
-            if due is not None and (soonest is None or due < soonest):
+            if due is not None and due < soonest:
                 soonest = due
-        return soonest
+        for interface in self.interfaces:
+            if interface.neighbours is not None:
+                due = interface.neighbours.deadline()
+                if due is not None and due < soonest:
+                    soonest = due
+        return soonest if soonest < inf else None
 
     def neighbours(self) -> list[dict[str, str]]:
         """What is known of the neighbours of all interfaces, as `ip neigh` shows it: address, interface, mac, state.

@@ -399,7 +399,9 @@ class Internet:
     def deadline(self) -> float | None:
         """When `tick` is next needed, or None."""
         soonest = self.reassembler.deadline()
-        due = None if self.nat is None else self.nat.deadline()
+        if self.nat is None:
+            return soonest
+        due = self.nat.deadline()
         return due if soonest is None or (due is not None and due < soonest) else soonest
 
     def drop(self, reason: str) -> None:

@@ -418,7 +418,7 @@ class Internet6:
 
     def deadline(self) -> float | None:
         """When `tick` is next needed, or None."""
-        soonest = self.reassembler.deadline()
+        soonest = self.reassembler.deadline() if self.reassembler.incomplete else None
         for port in self.ports.values():
             if port.discovery:
                 due = port.discovery.deadline()

@@ -16,6 +16,7 @@ finding out whether an own address is taken already (RFC 4862 section 5.4): ques
 """
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from netlib.wire.address import MACAddress
@@ -93,6 +94,7 @@ class Discovery:
         self.failed: list[bytes] = []
         self.waiting = 0  # packets pending, in all entries
         self.overflowed = 0  # packets that had to go because too many were pending
+        self.soonest, self.uncertain = inf, False  # no timer ends before `soonest`; uncertain: perhaps none at it
 
     def send(self, packet: bytes, next_hop: IPv6Address, now: float) -> None:
         """Move `packet` to `outbox`, now or when `next_hop` has answered, or to `failed` if it never does."""
@@ -109,7 +111,7 @@ class Discovery:
             # "The first time a node sends a packet to a neighbor whose entry is STALE, the sender changes the state
             # to DELAY and sets a timer to expire in DELAY_FIRST_PROBE_TIME seconds" (section 7.3.3)
             if entry.state == STALE or (entry.state == REACHABLE and now >= (entry.expires or now)):
-                entry.state, entry.expires = DELAY, now + DELAY_FIRST
+                self.enter(entry, DELAY, now + DELAY_FIRST)
             self.outbox.append((entry.mac, packet))
             return
         # "the sender MUST retain a small queue of packets waiting for address resolution to complete ... the new
@@ -125,7 +127,7 @@ class Discovery:
         """Somebody above gets no answer by way of this neighbour, so it is asked soon whether it is there."""
         entry = self.table.get(next_hop)
         if entry is not None and entry.state in (REACHABLE, STALE):
-            entry.state, entry.expires = DELAY, now
+            self.enter(entry, DELAY, now)
 
     def rows(self) -> list[dict[str, str]]:
         """The table as `ip -6 neigh` shows it: address, mac ("" where it is not known), state."""
@@ -186,20 +188,23 @@ class Discovery:
             if target is None:
                 return "invalid"
             entry.mac = target
-            entry.state, entry.expires = (REACHABLE, now + REACHABLE_TIME) if message.solicited else (STALE, None)
+            if message.solicited:
+                self.enter(entry, REACHABLE, now + REACHABLE_TIME)
+            else:
+                self.enter(entry, STALE, None)
             self.release(entry, target, now)
         elif target is not None and target != entry.mac and not message.override:
             # "If the Override flag is clear and the supplied link-layer address differs": not taken, but doubted
             if entry.state == REACHABLE:
-                entry.state, entry.expires = STALE, None
+                self.enter(entry, STALE, None)
             return None
         else:
             changed = target is not None and target != entry.mac
             entry.mac = target or entry.mac
             if message.solicited:
-                entry.state, entry.expires = REACHABLE, now + REACHABLE_TIME
+                self.enter(entry, REACHABLE, now + REACHABLE_TIME)
             elif changed:
-                entry.state, entry.expires = STALE, None
+                self.enter(entry, STALE, None)
         entry.router, entry.probes = message.router, 0
         return None
 
@@ -221,18 +226,19 @@ class Discovery:
                 return
             entry = self.insert(address, now)
         if entry.mac != mac:
-            entry.mac, entry.state, entry.expires, entry.probes = mac, STALE, None, 0
+            entry.mac, entry.probes = mac, 0
+            self.enter(entry, STALE, None)
             self.release(entry, mac, now)
 
     # ---- time ------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
         """Ask again where no answer has come, give up where that was the last time, doubt what is too old."""
-        for address, entry in list(self.table.items()):
+        for address, entry in list(self.table.items()) if self.soonest <= now else ():
             if entry.expires is None or entry.expires > now:
                 continue
             if entry.state == REACHABLE:
-                entry.state, entry.expires = STALE, None
+                self.enter(entry, STALE, None)
             elif entry.state == DELAY:
                 entry.state, entry.probes = PROBE, 0
                 self.solicit(address, entry, now)
@@ -241,17 +247,34 @@ class Discovery:
             else:
                 self.failed += self.take(entry)
                 del self.table[address]
+                self.uncertain = True
 
     def deadline(self) -> float | None:
         """When `tick` is next needed, or None."""
-        return min((entry.expires for entry in self.table.values() if entry.expires is not None), default=None)
+        if self.uncertain:
+            timers = (entry.expires for entry in self.table.values() if entry.expires is not None)
+            self.soonest, self.uncertain = min(timers, default=inf), False
+        return self.soonest if self.soonest < inf else None
+
+    def enter(self, entry: Neighbour6, state: str, expires: float | None) -> None:
+        """Let an entry be in this state until the time `expires`, or until something happens."""
+        entry.state = state
+        self.arm(entry, expires)
+
+    def arm(self, entry: Neighbour6, expires: float | None) -> None:
+        """Set an entry's timer; `soonest` stays at or before all of them."""
+        if entry.expires is not None and entry.expires <= self.soonest:
+            self.uncertain = True
+        entry.expires = expires
+        if expires is not None and expires < self.soonest:
+            self.soonest = expires
 
     # ---- what goes out ---------------------------------------------------------------------------------------
 
     def solicit(self, address: IPv6Address, entry: Neighbour6, now: float, source: IPv6Address | None = None) -> None:
         """Ask for an address: by multicast where nothing is known, of the neighbour itself where it is to confirm."""
         entry.probes += 1
-        entry.expires = now + RETRANSMIT
+        self.arm(entry, now + RETRANSMIT)
         if source not in self.addresses:  # a packet that is forwarded; when asking again, too
             source = self.own(address)
         question = NeighbourSolicitation(target=address, payload=build_option(SOURCE_LINK_LAYER, self.mac))
@@ -278,6 +301,7 @@ class Discovery:
         if len(self.table) >= LIMIT:
             oldest = min(self.table, key=lambda known: self.table[known].used)
             self.failed += self.take(self.table.pop(oldest))
+            self.uncertain = True
         entry = self.table[address] = Neighbour6(used=now)
         return entry
 
@@ -285,7 +309,7 @@ class Discovery:
         """Let go what was pending; where nobody has confirmed, that is a packet sent to a STALE neighbour."""
         waiting = self.take(entry)
         if waiting and entry.state == STALE:
-            entry.state, entry.expires = DELAY, now + DELAY_FIRST
+            self.enter(entry, DELAY, now + DELAY_FIRST)
         self.outbox += [(mac, packet) for packet in waiting]
 
     def take(self, entry: Neighbour6) -> list[bytes]:

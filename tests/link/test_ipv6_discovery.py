@@ -1,5 +1,8 @@
 """Neighbour Discovery's states, and whom it believes (RFC 4861 section 7)."""
 
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -169,3 +172,32 @@ def test_no_message_raises(data: bytes, kind: int, hops: int) -> None:
         packet.payload = payload
     discovery.receive(packet, 1.0)
     discovery.tick(100.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_deadline_is_that_of_the_timer_that_ends_first(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a table of any life, a full one too."""
+    monkeypatch.setattr("netlib.link.discovery.LIMIT", 4)
+    random, discovery, now, gone = Random(seed), table(), 0.0, 0
+    others = [IPv6Address(b"\x20\x02" + bytes(13) + bytes((number,))) for number in range(6)]
+    for _ in range(300):
+        now += random.choice((0.0, 0.1, 1.0, 3.0))
+        while (due := discovery.deadline()) is not None and due <= now:
+            discovery.tick(due)
+            assert (again := discovery.deadline()) is None or again > due
+        other = random.choice(others)
+        match random.randrange(5):
+            case 0 | 1:
+                discovery.send(DATA, other, now)
+            case 2:
+                discovery.receive(answer(random.choice((YOU, ALIEN)), other, solicited=random.random() < 0.7,
+                                         override=random.random() < 0.5), now)  # fmt: skip
+            case 3:
+                discovery.receive(question(source=other, mac=random.choice((YOU, ALIEN))), now)
+            case 4:
+                discovery.doubt(other, now)
+        timers = [entry.expires for entry in discovery.table.values() if entry.expires is not None]
+        assert discovery.deadline() == min(timers, default=None)
+        gone += len(discovery.failed)
+        discovery.failed.clear()
+    assert gone and timers
