@@ -120,7 +120,8 @@ class Block:
 
     def free(self) -> int:
         """Bytes of room in the receive buffer."""
-        return max(0, self.settings.receive_buffer - len(self.received))
+        free = self.settings.receive_buffer - len(self.received)
+        return free if free > 0 else 0
 
     def agree_on_mss(self) -> None:
         """RFC 9293 section 3.7.1: "Eff.snd.MSS = min(SendMSS+20, MMS_S) - TCPhdrsize - IPoptionsize" (MUST-16)."""
@@ -237,7 +238,7 @@ class Block:
     def window_field(self, syn: bool) -> int:
         """The window to announce: room in the buffer, by the receiver's silly window avoidance."""
         rcv, nxt, free = self.rcv, self.rcv.nxt, self.free()
-        if rcv.edge < nxt + free:
+        if rcv.edge < nxt + free:  # the user has made room
             rcv.edge = offered_edge(nxt, rcv.edge, free, self.settings.receive_buffer, rcv.mss)
         # "The window field in a segment where the SYN bit is set ... MUST NOT be scaled" (RFC 7323 section 2.2).  The
         # shift rounds up, so that less than was offered is never said; "the receiver MUST honor, as in-window, any

@@ -63,7 +63,7 @@ def expected(
     if acked > snd.max - una or not (acked or length):
         return False
     # an acknowledgment of our FIN changes the state
-    if connection.closing and snd.max > connection.end:
+    if connection.closing and snd.max > una + len(connection.sending):
         return False
     # whoever has parts for these, or has sent again what is being acknowledged, has them asked
     if connection.unwrap is not unwrap or connection.before is not before or connection.retransmissions:
@@ -93,7 +93,7 @@ def expected(
 def acknowledged(connection: Reception, ack: int, now: float) -> None:
     """`Transmission.acknowledged`, of data: nothing was sent again, and by ECN and SACK nothing is said."""
     snd, recovery = connection.snd, connection.recovery
-    una, flight = snd.una, snd.nxt - snd.una
+    una, flight, timed = snd.una, snd.nxt - snd.una, connection.timed
     if (
         type(recovery) is not SACK or not recovery.undisturbed(una)
         or connection.search.probe or connection.spared is not None
@@ -105,8 +105,9 @@ def acknowledged(connection: Reception, ack: int, now: float) -> None:
     if snd.nxt < ack:
         snd.nxt = ack
     connection.counts["bytes_acked"] += acked
-    if connection.timed is not None:
-        connection.measure(ack, NO_SACK, now)
+    if timed is not None and ack >= timed[0]:
+        connection.timed = None
+        connection.rtt.sample(now - timed[1], now)
     connection.retransmissions = connection.probes = connection.backoff = 0
     connection.probed = False
     recovery.advance(ack)

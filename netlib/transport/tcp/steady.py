@@ -9,7 +9,7 @@ shortcut decides nothing: where anything is otherwise, or is no part of netlib's
 either all is the same (tests/transport/tcp/test_prediction.py).
 """
 
-from netlib.transport.tcp.options import timestamps_option
+from netlib.transport.tcp.options import ALIGNED_TIMESTAMPS, TIMESTAMPS_START
 from netlib.transport.tcp.output import FULL, NOTHING, Chance, Output
 from netlib.transport.tcp.recovery import SACK
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
@@ -30,7 +30,7 @@ def transmit(connection: Transmission, now: float) -> None:
         or type(recovery) is not SACK or not recovery.undisturbed(una, nxt)
         or type(connection.policy) is not Output
         or connection.settings.mtu_probing
-        or not is_plain(connection)
+        or connection.ecn.on or connection.unmarked or snd.up > una
     ):  # fmt: skip
         return connection.transmit(now)
     # what is queued, what the peer allows, and what congestion control does: `pipe` is SND.NXT - SND.UNA here
@@ -73,28 +73,26 @@ def send_full(connection: Transmission, seq: int, count: int, now: float) -> Non
 
 def acknowledge(connection: Transmission, because: str, now: float) -> None:
     """`Block.acknowledge`, where the reassembler, netlib's own, has nothing to report by SACK."""
-    if not is_plain(connection):
+    snd = connection.snd
+    if connection.ecn.on or connection.unmarked or snd.up > snd.una:
         return connection.acknowledge(because, now)
+    sequence = snd.max if snd.max <= snd.una + snd.wnd else connection.acceptable_seq
     acknowledgment, window, options = alike(connection, now)
     connection.outbox.append(TCPSegment(
-        connection.local[1], connection.remote[1], connection.acceptable_seq % SEQUENCE_SPACE, acknowledgment, 5, 0,
+        connection.local[1], connection.remote[1], sequence % SEQUENCE_SPACE, acknowledgment, 5, 0,
         False, False, False, True, False, False, False, False, window, 0, 0, options, b"",
     ))  # fmt: skip
     connection.events.append(("sent", because, now))
     connection.counts["segs_out"] += 1
 
 
-def is_plain(connection: Transmission) -> bool:
-    """Whether a segment has nothing special to say: no ECN, no urgent data, and nothing else waits in the outbox."""
-    snd = connection.snd
-    return not connection.ecn.on and not connection.unmarked and snd.up <= snd.una
-
-
 def alike(connection: Transmission, now: float) -> tuple[int, int, bytes]:
     """Acknowledgment, window and options of all segments that leave now; afterwards what has come is acknowledged."""
-    rcv = connection.rcv
-    options = timestamps_option(connection.clock(now), connection.recent) if connection.timestamps else b""
+    rcv, options = connection.rcv, b""
+    if connection.timestamps:
+        options = ALIGNED_TIMESTAMPS.pack(TIMESTAMPS_START, int(now * 1000) % SEQUENCE_SPACE, connection.recent)
     rcv.acked = rcv.nxt
     connection.acknowledging.sent()
-    connection.timers.pop("delayed_ack", None)
+    if "delayed_ack" in connection.timers:
+        del connection.timers["delayed_ack"]
     return rcv.nxt % SEQUENCE_SPACE, connection.window_field(False), options

@@ -89,7 +89,7 @@ class Watch:
         return False
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 1 << 32), st.sampled_from(OPTIONS), st.sampled_from(PARTS), st.booleans(),
        st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([1, 2**32 - 20_000]))  # fmt: skip
 def test_after_either_way_all_is_the_same(
@@ -130,13 +130,15 @@ def test_after_either_way_all_is_the_same(
                 break
             for end in (a, b) if both else (a,):
                 if end.state is State.ESTABLISHED and random.random() < 0.4:
-                    text = random.randbytes(random.choice([1, 500, 1448, 3000, 14_480, 100_000]))
+                    text = random.randbytes(random.choice([1, 500, 1448, 3000, 12_000, 43_440]))
                     end.send(text, pair.now, urgent=random.random() < 0.05)
             for end in (a, b):
                 if random.random() < 0.3:
                     end.receive(random.choice([10, 1000, 100_000]), pair.now)
                 if random.random() < 0.02:
                     end.set_option("receive_buffer", random.choice([400, 40_000]), pair.now)
+                if random.random() < 0.01:
+                    end.shrink(900)  # with "mtu_probing" larger ones are tried then
             if random.random() < 0.02:
                 random.choice([a, b]).close(pair.now, reading=random.random() < 0.5)
 
@@ -154,6 +156,41 @@ def test_of_an_undisturbed_transfer_nearly_all_is_as_expected(monkeypatch: pytes
             a.send(bytes(10_000), pair.now)
         b.receive(1 << 20, pair.now)
     assert watch.seen > 50 and watch.taken > 0.9 * watch.seen
+
+
+@pytest.mark.parametrize("options", [{}, {"mtu_probing": True}, {"ecn": True}, {"timestamps": False}])
+@pytest.mark.parametrize("closing", [False, True])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_to_the_last_byte(
+    more: int, closing: bool, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty full segments, a byte less or a byte more: PSH and FIN go with the last, and one on the way is lost."""
+    watch, lost = Watch(), 0
+
+    def fate(pair: Pair, segment: TCPSegment) -> list[float]:
+        nonlocal lost
+        if segment.payload and lost == 0 and len(pair.sent) > 30:
+            lost = 1
+            return []
+        return [0.05]
+
+    monkeypatch.setattr(module, "predicted", watch)
+    a, b = Connection(A, B, 1, options=options), Connection(B, A, 1, options=options)
+    pair, got = Pair(a, b, fate=fate), b""
+    b.listen(0.0)
+    a.open(0.0)
+    pair.run(until=1.0)
+    a.shrink(900)
+    for _ in range(2):
+        a.send(bytes(60 * a.snd.mss + more), pair.now)
+        if closing:
+            a.close(pair.now)
+        for _ in range(200):
+            pair.step()
+            got += b.receive(1 << 20, pair.now)
+        if closing:
+            break
+    assert watch.taken > 20 and not a.sending and lost, watch.taken
 
 
 @pytest.mark.parametrize("parts", PARTS)
