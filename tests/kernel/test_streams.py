@@ -6,173 +6,17 @@ from typing import Any
 
 import pytest
 
-from kernel.wire import HERE, THERE, Cable, Wire, ack
-from netlib.apps.rpc import Client, serve
-from netlib.host import STREAM, Host, Parts, StreamSocket
+from kernel.wire import HERE, THERE, Cable, Wire, ack, two
+from netlib.host import STREAM, Host
 from netlib.kernel.errors import SocketError
-from netlib.transport.tcp.congestion.cubic import Cubic
 from netlib.transport.tcp.options import Options
-from netlib.transport.tcp.parts import TCPParts
-from netlib.transport.tcp.reassembler import Reassembler
-from netlib.worlds.simulation import Simulation
-from netlib.worlds.task import now, readable, sleep, writable
+from netlib.worlds.task import now, writable
 
 
 def name(call: Any, *args: Any) -> str:
     with pytest.raises(SocketError) as raised:
         call(*args)
     return str(raised.value.name)
-
-
-# ---- a page --------------------------------------------------------------------------------------------------------
-
-
-async def give_out(host: Host, page: bytes, port: int = 80) -> None:
-    """Serve one page to whoever asks, for ever."""
-    server = host.socket(STREAM)
-    server.bind("::" if host.internet6.addresses else "0.0.0.0", port)
-    server.listen(5)
-    while await readable(server):
-        socket = server.accept()
-        assert socket is not None
-        request = b""
-        while b"\r\n\r\n" not in request:
-            await readable(socket)
-            request += socket.recv(4096) or b""
-        sent = 0
-        while sent < len(page):
-            await writable(socket)
-            sent += socket.send(page[sent:])
-        socket.shutdown()
-        await readable(socket)
-        assert socket.recv(1) == b""
-        socket.close()
-
-
-async def fetch(host: Host, address: str, port: int = 80, **options: Any) -> tuple[bytes, StreamSocket]:
-    socket = host.socket(STREAM)
-    for option, value in options.items():
-        socket.set_option(option, value)
-    socket.connect(address, port)
-    await writable(socket)
-    assert socket.send(b"GET / HTTP/1.0\r\n\r\n") == 18
-    page = bytearray()
-    while True:
-        await readable(socket)
-        data = socket.recv(65_536)
-        if data == b"":
-            break
-        page += data or b""
-    socket.close()
-    return bytes(page), socket
-
-
-def two(loss: float, seed: int = 1, parts: Parts | None = None) -> tuple[Simulation, Host, Host]:
-    sim = Simulation(seed=seed)
-    client, server = sim.host("client", parts), sim.host("server", parts)
-    sim.link((client, "10.0.0.1/24"), (server, "10.0.0.2/24"), rate=20e6, delay=0.01, loss=loss)
-    return sim, client, server
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_page_of_1_mb_through_2_percent_loss(seed: int) -> None:
-    page = Random(seed).randbytes(1_000_000)
-    sim, client, server = two(0.02, seed)
-    sim.spawn(give_out(server, page))
-    got, _ = sim.run(fetch(client, "10.0.0.2"), until=120)
-    assert got == page
-    assert sim.links[0].lost > 5
-    sim.run(until=sim.now + 120)
-    assert [str(state) for host in (client, server) for state, _ in host.tcp.rows()] == ["LISTEN"]
-    assert client.deadline() is None and not client.sockets
-
-
-def test_a_page_with_each_congestion_control_and_a_part_of_ones_own() -> None:
-    class Counting(Reassembler):
-        made = 0
-
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            Counting.made += 1
-
-    page = Random(7).randbytes(200_000)
-    sim, client, server = two(0.02, parts=Parts(tcp=TCPParts(reassembler=Counting, congestion=Cubic)))
-    sim.spawn(give_out(server, page))
-    for congestion in ("tahoe", "reno", "cubic", Cubic):
-        got, _ = sim.run(fetch(client, "10.0.0.2", congestion=congestion), until=sim.now + 120)
-        assert got == page
-    assert Counting.made >= 8
-
-
-def test_a_page_over_ipv6_and_by_loopback() -> None:
-    page = Random(8).randbytes(300_000)
-    sim = Simulation()
-    client, server = sim.host("client"), sim.host("server")
-    sim.link((client, "2001:db8::1/64"), (server, "2001:db8::2/64"), delay=0.01, loss=0.02)
-    sim.spawn(give_out(server, page))
-    got, socket = sim.run(fetch(client, "2001:db8::2"), until=60)
-    assert got == page and socket.info.mss == 1428
-    got, socket = sim.run(fetch(server, "2001:db8::2"), until=60)
-    assert got == page and socket.info.mss == 65_463
-    sim, client, server = two(0.0)
-    sim.spawn(give_out(server, page))
-    got, socket = sim.run(fetch(server, "127.0.0.1"), until=60)
-    assert got == page and socket.info.mss == 65_483
-
-
-def test_both_ways_at_once_through_loss() -> None:
-    there, back = Random(1).randbytes(300_000), Random(2).randbytes(300_000)
-
-    async def talk(socket: StreamSocket, data: bytes) -> bytes:
-        got, sent = bytearray(), 0
-        await writable(socket)
-        while True:
-            if sent < len(data):
-                sent += socket.send(data[sent : sent + 10_000])
-                if sent == len(data):
-                    socket.shutdown()
-            piece = socket.recv(10_000)
-            if piece == b"" and sent == len(data):
-                return bytes(got)
-            got += piece or b""
-            if not piece:
-                await sleep(0.001)
-
-    async def passive(host: Host) -> bytes:
-        server = host.socket(STREAM)
-        server.bind("0.0.0.0", 80)
-        server.listen()
-        await readable(server)
-        made = server.accept()
-        assert made is not None
-        result = await talk(made, back)
-        results.append(result)
-        return result
-
-    async def active(host: Host) -> bytes:
-        client = host.socket(STREAM)
-        client.connect("10.0.0.2", 80)
-        return await talk(client, there)
-
-    results: list[bytes] = []
-    sim, client, server = two(0.03)
-    sim.spawn(passive(server))
-    assert sim.run(active(client), until=120) == back
-    sim.run(until=sim.now + 60)
-    assert results == [there]
-
-
-def test_remote_procedure_calls_over_it() -> None:
-    """An application that was written for the kernel's sockets runs on these."""
-    sim, client, server = two(0.05)
-
-    async def calls() -> list[Any]:
-        await sleep(0.01)
-        with Client(client, "10.0.0.2", 7000, kind=STREAM, timeout=30) as remote:
-            return [(await remote.call("add", number, "x" * 1000)).value for number in range(20)]
-
-    sim.spawn(serve(server, {"add": lambda a, b: [a, len(b)]}, port=7000, kind=STREAM))
-    assert sim.run(calls(), until=300) == [[number, 1000] for number in range(20)]
 
 
 # ---- how connections begin and end ---------------------------------------------------------------------------------
@@ -306,51 +150,6 @@ def test_a_reader_that_stops_closes_the_window_and_opens_it_again() -> None:
         sent += client.send(data[sent:])
         cable.wait(0.05)
     assert got == data
-
-
-def test_what_is_written_into_a_closed_window_comes_out_when_it_opens_though_the_update_is_lost() -> None:
-    """The timer of the probes is set by a call that sends nothing: the world has to ask for it all the same."""
-    sim = Simulation()
-    client, server = sim.host("client"), sim.host("server")
-    link = sim.link((client, "10.0.0.1/24"), (server, "10.0.0.2/24"))
-
-    async def write(host: Host) -> None:
-        socket = host.socket(STREAM)
-        socket.connect("10.0.0.2", 80)
-        await writable(socket)
-        sent = 0
-        while sent < 4096:
-            sent += socket.send(bytes(4096 - sent))
-            await sleep(1)
-        assert socket.info.send_q == 0 and socket.info.snd_wnd == 0
-        await sleep(5)
-        link.loss = 0.0
-        start.append(await now())
-        socket.send(b"after that")
-        socket.close()
-
-    async def read(host: Host) -> bytes:
-        listener = host.socket(STREAM)
-        listener.set_option("SO_RCVBUF", 4096)
-        listener.bind("0.0.0.0", 80)
-        listener.listen()
-        await readable(listener)
-        socket = listener.accept()
-        assert socket is not None
-        await sleep(5)
-        link.loss = 1.0  # nobody hears of the room that this makes
-        got = b""
-        while True:
-            await readable(socket)
-            data = socket.recv(10_000)
-            if data == b"":
-                return got
-            got += data or b""
-
-    start: list[float] = []
-    sim.spawn(write(client))
-    assert sim.run(read(server), until=100) == bytes(4096) + b"after that"
-    assert sim.now - start[0] < 1
 
 
 # ---- ports ---------------------------------------------------------------------------------------------------------
@@ -489,147 +288,6 @@ def test_ecn_marks_data_and_a_mark_comes_back() -> None:
     assert ("a", 2) in marked[3:] and ("b", 2) not in marked
 
 
-# ---- Fast Open -----------------------------------------------------------------------------------------------------
-
-
-async def answer_requests(host: Host, served: list[bytes]) -> None:
-    server = host.socket(STREAM)
-    server.set_option("TCP_FASTOPEN", 5)
-    server.bind("0.0.0.0", 80)
-    server.listen(5)
-    while await readable(server):
-        socket = server.accept()
-        assert socket is not None
-        await readable(socket)
-        served.append(socket.recv(10_000) or b"")
-        socket.send(b"answer to " + served[-1][:20])
-        socket.close()
-
-
-async def ask(host: Host, data: bytes) -> tuple[bytes, float]:
-    """An answer, and how many round trips (of 20 ms) it took."""
-    start, socket = await now(), host.socket(STREAM)
-    socket.connect("10.0.0.2", 80, data)
-    await readable(socket)
-    answer = socket.recv(1000) or b""
-    took = await now() - start
-    socket.close()
-    await sleep(1)
-    return answer, took / 0.02
-
-
-@pytest.mark.parametrize(("sysctl", "active"), [(3, 2), (1, 0)])
-def test_fast_open_saves_a_round_trip_from_the_second_connection_on(sysctl: int, active: int) -> None:
-    """Measured on Linux: of 3 connections 2 are active and 2 passive opens, with its default sysctl of 1 none."""
-    sim, client, server = two(0.0)
-    client.tcp.settings.fastopen = server.tcp.settings.fastopen = sysctl
-    served: list[bytes] = []
-    sim.spawn(answer_requests(server, served))
-    sim.run(ask(client, b"warm up ARP"))
-    client.tcp.fast_open.servers.clear()
-    client.tcp.counters.clear()
-    server.tcp.counters.clear()
-    trips = []
-    for number in range(3):
-        answer, took = sim.run(ask(client, b"request %d" % number))
-        assert answer == b"answer to request %d" % number
-        trips.append(round(took))
-    assert trips == ([2, 1, 1] if active else [2, 2, 2])
-    assert client.tcp.counters["TCPFastOpenActive"] == server.tcp.counters["TCPFastOpenPassive"] == active
-    assert server.tcp.counters["TCPFastOpenCookieReqd"] == (1 if active else 0)
-    assert served[1:] == [b"request 0", b"request 1", b"request 2"]
-
-
-def test_fast_open_after_the_servers_keys_have_changed_and_with_more_data_than_fits() -> None:
-    sim, client, server = two(0.0)
-    client.tcp.settings.fastopen = server.tcp.settings.fastopen = 3
-    served: list[bytes] = []
-    sim.spawn(answer_requests(server, served))
-    data = Random(1).randbytes(8000)
-    sim.run(ask(client, b"a"))
-    server.tcp.secrets.fast_open.rotate(bytes(16))
-    sim.run(ask(client, b"b"))  # the old cookie still opens, and a new one comes back
-    server.tcp.secrets.fast_open.rotate(bytes(range(16)))
-    server.tcp.secrets.fast_open.rotate(b"k" * 16)
-    answer, _ = sim.run(ask(client, b"c"))  # now it is worth nothing: an ordinary handshake, and a new one
-    assert answer == b"answer to c" and client.tcp.counters["TCPFastOpenActiveFail"] == 1
-    sim.run(ask(client, b"d"))
-    assert client.tcp.counters["TCPFastOpenActive"] == 2
-    sim.run(ask(client, data))
-    assert data.startswith(served.pop()) and served == [b"a", b"b", b"c", b"d"]
-
-
-def test_where_syns_with_the_option_vanish_the_client_does_without() -> None:
-    wire = Wire()
-    wire.host.tcp.fast_open.learn(THERE, b"c" * 8, 1460)
-    client = wire.host.socket(STREAM)
-    client.connect("10.0.0.2", 80, b"hello")
-    [syn] = wire.sent()
-    assert (syn.payload, Options.of(syn).fast_open) == (b"hello", b"c" * 8)
-    [again] = wire.wait(1.5)
-    assert (again.syn, again.payload, Options.of(again).fast_open) == (True, b"", None)
-    answer = ack(80, client.address[1], 5000, again.sequence + 1, syn=True)  # type: ignore[index]
-    sent = wire.give(answer)
-    assert b"".join(segment.payload for segment in sent) == b"hello"
-    other = wire.host.socket(STREAM)
-    other.connect("10.0.0.2", 81, b"hello")
-    [syn] = wire.sent()
-    assert syn.payload == b"" and Options.of(syn).fast_open is None
-    wire.now += 3601
-    wire.host.tick(wire.now)
-    wire.sent()
-    late = wire.host.socket(STREAM)
-    late.connect("10.0.0.2", 82, b"hello")
-    assert wire.sent()[-1].payload == b"hello"
-
-
-def test_a_cookie_that_was_of_no_use_is_forgotten() -> None:
-    wire = Wire()
-    wire.host.tcp.fast_open.learn(THERE, b"c" * 8, 1460)
-    client = wire.host.socket(STREAM)
-    client.connect("10.0.0.2", 80, b"hello")
-    [syn] = wire.sent()
-    sent = wire.give(ack(80, syn.source_port, 5000, syn.sequence + 1, syn=True))
-    assert b"".join(segment.payload for segment in sent) == b"hello"  # only the SYN was acknowledged: again, at once
-    assert wire.host.tcp.fast_open.option(THERE, wire.now) == b""
-    assert wire.host.tcp.counters["TCPFastOpenActiveFail"] == 1
-
-
-def test_a_server_may_answer_early_until_its_buffer_is_full() -> None:
-    wire = Wire()
-    wire.host.tcp.settings.fastopen = 3
-    server = wire.host.socket(STREAM)
-    server.set_option("TCP_FASTOPEN", 3)
-    server.set_option("SO_SNDBUF", 10_000)
-    server.set_option("TCP_NODELAY", True)
-    server.bind("0.0.0.0", 80)
-    server.listen()
-    [answer] = wire.syn(4999, fast_open=b"")
-    wire.syn(5000, fast_open=Options.of(answer).fast_open)
-    made = server.accept()
-    assert made is not None and made.info.state == "SYN-RECEIVED"
-    taken = 0
-    while made.writable:
-        taken += made.send(bytes(3000))
-    assert taken == 10_000 and made.send(b"more") == 0
-    assert sum(len(segment.payload) for segment in wire.sent()) == 10_000
-
-
-def test_a_flood_with_one_right_cookie_is_bounded() -> None:
-    wire = Wire()
-    wire.host.tcp.settings.fastopen = 3
-    server = wire.host.socket(STREAM)
-    server.set_option("TCP_FASTOPEN", 3)
-    server.bind("0.0.0.0", 80)
-    server.listen(100)
-    [answer] = wire.syn(4999, fast_open=b"")
-    cookie = Options.of(answer).fast_open
-    for port in range(5000, 5020):
-        wire.syn(port, fast_open=cookie)
-    assert server.info.recv_q == 3 and len(wire.host.tcp.opening) == 21
-    assert wire.host.tcp.counters["TCPFastOpenListenOverflow"] == 17
-
-
 # ---- mistakes ------------------------------------------------------------------------------------------------------
 
 
@@ -665,7 +323,7 @@ def test_two_listeners_on_one_port_need_reuse_port() -> None:
     assert name(other.bind, "0.0.0.0", 80) == "EADDRINUSE"
 
 
-# ---- many ----------------------------------------------------------------------------------------------------------
+# ---- figures -------------------------------------------------------------------------------------------------------
 
 
 def test_idle_connections_are_not_looked_at() -> None:
@@ -688,36 +346,6 @@ def test_idle_connections_are_not_looked_at() -> None:
         wire.give(ack(10_000, 80, made.rcv.nxt, made.snd.nxt, b"x"))
         assert wire.host.deadline() is not None
     assert looked_at[0] < 400
-
-
-def test_200_connections_at_once_through_loss_all_end() -> None:
-    sim, client, server = two(0.05)
-    pages = []
-
-    async def one(number: int) -> None:
-        await sleep(number * 0.001)
-        page, _ = await fetch(client, "10.0.0.2")
-        pages.append(page)
-
-    async def serve_all(host: Host) -> None:
-        listener = host.socket(STREAM)
-        listener.bind("0.0.0.0", 80)
-        listener.listen(300)
-        while await readable(listener):
-            while (socket := listener.accept()) is not None:
-                sim.spawn(answer(socket))
-
-    async def answer(socket: StreamSocket) -> None:
-        await readable(socket)
-        socket.recv(100)
-        socket.send(b"page" * 1000)
-        socket.close()
-
-    sim.spawn(serve_all(server))
-    sim.run(*(one(number) for number in range(200)), until=200)
-    assert pages == [b"page" * 1000] * 200
-    sim.run(until=sim.now + 300)
-    assert client.tcp.table == server.tcp.table == {}
 
 
 def test_the_figures_of_a_host_count_what_went_by_also_when_the_connection_is_gone() -> None:

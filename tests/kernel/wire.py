@@ -1,4 +1,4 @@
-"""A host whose peer is the test: segments in and out by hand; and a cable between two hosts without delay."""
+"""A host whose peer is the test: segments in and out by hand; a cable without delay; and a link that loses some."""
 
 from random import Random
 from typing import Any
@@ -8,6 +8,7 @@ from netlib.transport.tcp.options import Options
 from netlib.wire.address import IPv4Address
 from netlib.wire.ipv4 import TCP, IPv4Packet
 from netlib.wire.tcp import TCPSegment
+from netlib.worlds.simulation import Simulation
 
 Segments = list[TCPSegment]
 
@@ -114,3 +115,11 @@ class Cable:
         assert made is not None and client.writable
         server.close()
         return client, made
+
+
+def two(loss: float, seed: int = 1, parts: Parts | None = None) -> tuple[Simulation, Host, Host]:
+    """A client at 10.0.0.1, a server at 10.0.0.2, and 20 ms there and back."""
+    sim = Simulation(seed=seed)
+    client, server = sim.host("client", parts), sim.host("server", parts)
+    sim.link((client, "10.0.0.1/24"), (server, "10.0.0.2/24"), rate=20e6, delay=0.01, loss=loss)
+    return sim, client, server
