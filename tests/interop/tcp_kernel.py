@@ -147,6 +147,19 @@ async def receive_all(made: Any, patience: float = 60.0) -> bytes:
         got += data or b""
 
 
+async def serve_page(host: Host, page: bytes, **options: Any) -> None:
+    """A page by HTTP for whoever asks, for ever; a header tells who that seems to be."""
+    server = await listening(host, 80, **options)
+    while await readable(server):
+        made, request = server.accept(), b""
+        while b"\r\n\r\n" not in request and await readable(made):
+            request += made.recv(4096) or b""
+        head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(page)}\r\nX-Peer: {made.peer[0]}\r\n\r\n"
+        await send_all(made, head.encode() + page)
+        await readable(made, 30)
+        made.close()
+
+
 async def listening(host: Host, port: int = PORT, **options: Any) -> Any:
     server = host.socket(STREAM)
     for name, value in options.items():

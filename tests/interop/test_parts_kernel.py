@@ -21,12 +21,12 @@ from typing import Any
 
 import pytest
 
-from netlib.host import STREAM, Host, Parts
+from netlib.host import Host, Parts
 from netlib.transport.tcp.parts import TCPParts
 from netlib.worlds.live import Live, Tun
-from netlib.worlds.task import readable, writable
 
 from .namespaces import ip, missing, namespace, run
+from .tcp_kernel import serve_page
 
 reason = missing()
 pytestmark = pytest.mark.skipif(reason is not None, reason=reason or "")
@@ -96,26 +96,6 @@ def counted(calls: Counter[str], part: str, kind: Any) -> Any:
     return type(kind.__name__, (kind,), methods)
 
 
-async def serve_page(host: Host) -> None:
-    server = host.socket(STREAM)
-    server.bind("0.0.0.0", 80)
-    server.listen()
-    while await readable(server):
-        made, request = server.accept(), b""
-        assert made is not None
-        while b"\r\n\r\n" not in request and await readable(made):
-            request += made.recv(4096) or b""
-        assert made.peer is not None
-        head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(PAGE)}\r\nX-Peer: {made.peer[0]}\r\n\r\n"
-        answer = head.encode() + PAGE
-        while answer:
-            await writable(made)
-            answer = answer[made.send(answer) :]
-        made.shutdown()
-        await readable(made, 30)
-        made.close()
-
-
 @contextmanager
 def network(parts: TCPParts, nat: Parts, loss: float = 0.02) -> Iterator[tuple[Live, Live, list[Wire]]]:
     """Server and router, live, and the wire between them."""
@@ -158,7 +138,7 @@ def page_to_curl(names: list[str], example: Callable[[str, str], Any], folder: P
     tcp = TCPParts(**{name: part for name, part in mine.items() if name in TCP_PARTS})
     nat = Parts(**{name: part for name, part in mine.items() if name not in TCP_PARTS})
     with network(tcp, nat) as (router, server, wires):
-        server.spawn(serve_page(server.host))
+        server.spawn(serve_page(server.host, PAGE))
         done = run(f"curl -sS --max-time 60 -D {folder / 'head'} -o {folder / 'page'} http://{SERVER}/", 90)
         assert done.returncode == 0, done.stderr
         assert (folder / "page").read_bytes() == PAGE

@@ -13,9 +13,10 @@ import pytest
 from netlib.host import STREAM, Host
 from netlib.view import Recording, byte_strip, conversation, record, segments, state_path, windows
 from netlib.worlds.live import Live, Tun
-from netlib.worlds.task import readable, writable
+from netlib.worlds.task import readable
 
 from .namespaces import ip, missing, namespace
+from .tcp_kernel import send_all
 
 reason = missing()
 pytestmark = [
@@ -29,11 +30,7 @@ async def upload(host: Host) -> Recording:
     made = host.socket(STREAM)
     made.connect("10.9.0.1", 7000)
     recording = record(made)
-    left = bytes(SIZE)
-    while left:
-        assert await writable(made, 10)
-        left = left[made.send(left) :]
-    made.shutdown()
+    await send_all(made, bytes(SIZE), 10)
     assert await readable(made, 10) and made.recv(1) == b""
     made.close()
     return recording

@@ -15,9 +15,10 @@ from netlib.host import STREAM, Host
 from netlib.kernel.errors import SocketError
 from netlib.lab.samples.nstat import parse as parse_nstat
 from netlib.worlds.live import Live, Tun
-from netlib.worlds.task import readable, sleep, writable
+from netlib.worlds.task import sleep, writable
 
 from .namespaces import ip, missing, namespace, run
+from .tcp_kernel import receive_all, serve_page
 
 reason = missing()
 pytestmark = pytest.mark.skipif(reason is not None, reason=reason or "")
@@ -41,28 +42,6 @@ def live() -> Iterator[Live]:
         assert live.errors == []
 
 
-async def serve_page(host: Host, **options: Any) -> None:
-    server = host.socket(STREAM)
-    for name, value in options.items():
-        server.set_option(name, value)
-    server.bind("0.0.0.0", 80)
-    server.listen(16)
-    while await readable(server):
-        made = server.accept()
-        assert made is not None
-        request = b""
-        while b"\r\n\r\n" not in request:
-            await readable(made)
-            request += made.recv(4096) or b""
-        answer = b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PAGE) + PAGE
-        while answer:
-            await writable(made)
-            answer = answer[made.send(answer) :]
-        made.shutdown()
-        await readable(made)
-        made.close()
-
-
 async def fetch(host: Host, port: int, request: bytes = b"hello", early: bool = False) -> bytes:
     made = host.socket(STREAM)
     made.connect("10.9.0.1", port, *((request,) if early else ()))
@@ -70,14 +49,9 @@ async def fetch(host: Host, port: int, request: bytes = b"hello", early: bool = 
     if not early:
         assert made.send(request) == len(request)
     made.shutdown()
-    got = bytearray()
-    while True:
-        assert await readable(made, 10)
-        data = made.recv(65_536)
-        if data == b"":
-            made.close()
-            return bytes(got)
-        got += data or b""
+    got = await receive_all(made, 10)
+    made.close()
+    return got
 
 
 def kernel_server(page: bytes, connections: int, fast_open: bool = False) -> tuple[int, list[bytes], threading.Thread]:
@@ -105,7 +79,7 @@ def kernel_server(page: bytes, connections: int, fast_open: bool = False) -> tup
 def test_curl_gets_a_page(live: Live, tmp_path: Path, syncookies: int) -> None:
     """With cookies for everybody too: the window scale comes back in curl's timestamps."""
     live.host.tcp.settings.syncookies = syncookies
-    live.spawn(serve_page(live.host))
+    live.spawn(serve_page(live.host, PAGE))
     for number in range(3):
         done = run(f"curl -sS --max-time 20 -o {tmp_path / str(number)} http://10.9.0.2/")
         assert done.returncode == 0, done.stderr
@@ -184,7 +158,7 @@ def test_fast_open_with_the_kernel_as_server_and_as_client(live: Live) -> None:
     thread.join(5)
     assert asked == [b"a request"] * 3 and live.host.tcp.counters["TCPFastOpenActive"] == 2
 
-    live.spawn(serve_page(live.host, TCP_FASTOPEN=5))
+    live.spawn(serve_page(live.host, PAGE, TCP_FASTOPEN=5))
     for _ in range(3):
         with socket.socket() as client:
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # it blocks: with no cookie it connects first
