@@ -112,6 +112,7 @@ class Host(Layers):
         if isinstance(address, str):
             address = IPv6Interface(address) if ":" in address else IPv4Interface(address)
         number, table = interface.number, interface.neighbours
+        self.tcp.early.clear()
         if isinstance(address, IPv6Interface):
             self.internet6.attach(number, address, interface.mac, interface.mtu)
             return
@@ -186,7 +187,9 @@ class Host(Layers):
     def receive(self, interface: Interface, frame: bytes, now: float) -> None:
         """Take in a frame (or an IP packet, on an interface without a MAC address) at the time `now` (seconds)."""
         self.now = now
-        if interface.mac is not None:
+        if type(self) is Host and not self.raw and self.tcp.early.takes(interface, frame, now):
+            pass  # as most segments of a transfer
+        elif interface.mac is not None:
             self.receive_frame(interface, frame, now)
         elif frame and frame[0] >> 4 == 6 and interface.number in self.internet6.ports:
             self.internet6.receive(frame, interface.number, now)

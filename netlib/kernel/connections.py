@@ -18,6 +18,7 @@ from typing import Any
 
 from netlib.internet.input import SendError, reason
 from netlib.kernel.cookies import stamp, stamped
+from netlib.kernel.early_demux import EarlyDemux
 from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Arrival, Listener, ListenSettings
 from netlib.kernel.ports import Ports, overlap
@@ -70,6 +71,7 @@ class Connections:
         self.packets = Packets(network)
         self.way_out = way_out
         self.table: dict[Key, Connection] = {}
+        self.early = EarlyDemux(self)
         self.opening: dict[Connection, Listening] = {}  # half open, or opened by Fast Open and not confirmed
         self.listeners: dict[Endpoint, Listening] = {}
         # the table that finds UDP's sockets finds listeners too: bound address first, SO_REUSEPORT groups by a hash
@@ -119,6 +121,7 @@ class Connections:
         elif self.has_room(connection, segment, now):
             connection.segment_arrives(segment, now, packet.ecn == CE)
             self.after(connection, now)
+            self.early.learn(connection)
 
     def unknown(self, key: Key, segment: TCPSegment, now: float, least: int | None) -> None:
         """A segment for no connection: for a listener, or for nobody."""
@@ -377,6 +380,7 @@ class Connections:
         key = *connection.local, *connection.remote
         if self.table.get(key) is connection:
             del self.table[key]
+            self.early.forget(connection)
             self.counters.update(RetransSegs=(again := connection.counts["retrans"]), OutSegs=-again)
         self.planned.pop(connection, None)
         self.packets.forget(connection)
