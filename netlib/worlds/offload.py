@@ -116,7 +116,7 @@ class Joiner:
             self.length, self.size = len(packet) - self.link - size, size
         self.segments.append(segment)
         self.length += size
-        if size < self.size or packet[segment.start + 13] & PSH:  # it is the last
+        if packet[segment.start + 13] & PSH:  # it is the last, as is a shorter one, which no segment continues
             self.flush()
 
     def continues(self, segment: Segment, size: int) -> bool:

@@ -115,7 +115,7 @@ def test_what_is_drawn_comes_out_as_it_went_in() -> None:
 
 @pytest.mark.parametrize("text", [
     {"psh": True}, {"window": 501}, {"acknowledgment": 78}, {"options": STAMPS[:-1] + b"x"}, {"cwr": True},
-    {"fin": True}, {"ece": True}, {"source_port": 5002}, {"sequence": SEGMENT.sequence},
+    {"fin": True}, {"ece": True}, {"source_port": 5002}, {"sequence": SEGMENT.sequence}, {"urgent_pointer": 3},
 ])  # fmt: skip
 def test_what_says_something_new_stays_a_packet_of_its_own(text: dict[str, object]) -> None:
     first, second = flow(bytes(1000), bytes(1000))
@@ -132,9 +132,21 @@ def test_nor_is_anything_joined_that_is_no_plain_segment() -> None:
     fragments = flow(bytes(1000), bytes(1000), more_fragments=True)
     datagrams = flow(bytes(1000), bytes(1000), protocol=UDP)
     optional = flow(bytes(1000), bytes(1000), options=b"\x94\x04\0\0")
-    padded = [packet + b"\0" for packet in flow(bytes(1000), bytes(1000))]
-    packets = [b"", short, one, two, *fragments, *datagrams, *optional, *padded]
+    datagrams += flow(bytes(1000), bytes(1000), next_header=UDP, version=6)
+    packets = [b"", short, one, two, *fragments, *datagrams, *optional]
+    for version in (4, 6):  # these end before or after their length says, and these have no room for their header
+        first, _, third = flow(bytes(1000), b"xx", bytes(1000), version=version)
+        packets += [first + b"xx", third + b"xx"]
+        packets += [packet[:-2] for packet in flow(bytes(1000), b"", bytes(1000), version=version)]
+        at = len(first) - 1000 - 32 + 12
+        packets += [each[:at] + b"\x40" + each[at + 1 :] for each in flow(bytes(1000), bytes(1000), version=version)]
     assert joined(packets) == [PLAIN + packet for packet in packets]
+
+
+def test_nor_what_comes_in_other_frames() -> None:
+    first, second = flow(bytes(1000), bytes(1000))
+    frames = [b"\x02" * 12 + b"\x08\0" + first, b"\x04" * 12 + b"\x08\0" + second]
+    assert joined(frames, 14) == [PLAIN + frame for frame in frames]
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -163,6 +175,10 @@ def test_a_checksum_that_the_kernel_has_left_out_is_worked_out(size: int) -> Non
     left_out = packet[: start + 16] + partial.to_bytes(2, "big") + packet[start + 18 :]
     assert complete(HEADER.pack(NEEDS_CSUM, 1, 52, 1448, start, 16) + left_out) == packet
     assert complete(PLAIN + left_out) == left_out
+
+
+def test_a_checksum_is_never_0_which_would_mean_that_there_is_none() -> None:
+    assert complete(HEADER.pack(NEEDS_CSUM, 0, 0, 0, 0, 2) + b"\xff\xfe\0\1") == b"\xff\xfe\xff\xff"
 
 
 def test_a_header_that_makes_no_sense_does_no_harm() -> None:
