@@ -52,9 +52,12 @@ class Waiters(Generic[W]):
 
     def ready(self, touched: Iterable[Any]) -> list[W]:
         """Take out those who wait no longer, since these have changed, in the order in which they began to wait."""
+        sources = self.by_source
+        if None not in sources and sources.keys().isdisjoint(touched):  # as for most frames, however many wait
+            return []
         found: list[Waiter[W]] = []
         for source in (*touched, None):
-            if waiting := self.by_source.get(source):
+            if waiting := sources.get(source):
                 found += [waiter for waiter in waiting if waiter.socket.readable]
         if len(found) > 1:  # some wait for several
             found = sorted(set(found), key=attrgetter("number"))
