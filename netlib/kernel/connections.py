@@ -292,9 +292,9 @@ class Connections:
         """Afterwards what the connection had to send is out, and all know what has become of it."""
         if connection.outbox:
             self.transmit(connection)
-        state = connection.state
-        if self.touched is not None:
-            self.touched[connection] = self.touched[self.opening.get(connection, connection)] = None
+        state, touched = connection.state, self.touched
+        if touched is not None:
+            touched[connection] = touched[self.opening.get(connection, connection)] = None
         if connection in self.asking and state is not SYN_SENT:
             self.learn(connection, self.asking.pop(connection), now)
         if connection in self.opening and state is not SYN_RECEIVED:

@@ -59,7 +59,7 @@ class WayOut:
         internet, outbox, mtu, ecn, gone = self.internet, self.host.outbox, way.port.mtu, connection.ecn.on, 0
         for segment in segments:
             packet.carry(segment, ECT0 if ecn and connection.may_be_marked(segment) else 0)
-            if packet.size > mtu or packet.size > 0xFFFF or segment.rst:  # to be cut, or refused, or counted
+            if packet.size > mtu or segment.rst:  # to be cut, or refused, or counted
                 break
             packet.identification = internet.identification = internet.identification % 0xFFFF + 1
             outbox.append((way.interface, packet.frame(way.header)))

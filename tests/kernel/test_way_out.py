@@ -149,7 +149,7 @@ class Talk:
         link, table = interface.number, interface.neighbours
         to = IPv4Network(f"10.0.{random.choice([0, 1, 9])}.{there}/32")
         match random.choice(["route", "no route", "address", "mtu", "forget", "fix", "moved", "redirect", "nat", "way",
-                             "interface", "waits", "claim", "table", "doubt"]):  # fmt: skip
+                             "interface", "waits", "claim", "table", "doubt", "option", "late"]):  # fmt: skip
             case "route":
                 host.add_route(to, via=f"10.0.{random.choice([0, 1])}.{there}")
             case "no route":
@@ -191,6 +191,14 @@ class Talk:
                            self.now)  # fmt: skip
             case "doubt" if table is not None:
                 table.doubt(IPv4Address(f"10.0.{link}.{there}"), self.now)  # type: ignore[attr-defined]
+            case "option" if self.sockets:
+                name, value = random.choice([("ttl", 7), ("dscp", 10), ("path_mtu_discovery", False)])
+                self.attempt(random.choice(self.sockets).set_option, name, value)
+            case "late":  # a world that could not call its hosts in time: timers have run out, and nobody has looked
+                self.now += random.choice([5.0, 30.0])
+                for each in self.hosts:
+                    each.now = self.now
+                self.use_sockets()
 
     def left(self) -> list[Any]:
         """All that one could see afterwards."""
