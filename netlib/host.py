@@ -188,7 +188,8 @@ class Host(Layers):
         """Take in a frame (or an IP packet, on an interface without a MAC address) at the time `now` (seconds)."""
         self.now = now
         if type(self) is Host and not self.raw and self.tcp.early.takes(interface, frame, now):
-            pass  # as most segments of a transfer
+            if not self.is_unsettled():  # as with most segments of a transfer: TCP's timers alone can have changed
+                return
         elif interface.mac is not None:
             self.receive_frame(interface, frame, now)
         elif frame and frame[0] >> 4 == 6 and interface.number in self.internet6.ports:
