@@ -133,7 +133,8 @@ def test_nor_is_anything_joined_that_is_no_plain_segment() -> None:
     datagrams = flow(bytes(1000), bytes(1000), protocol=UDP)
     optional = flow(bytes(1000), bytes(1000), options=b"\x94\x04\0\0")
     datagrams += flow(bytes(1000), bytes(1000), next_header=UDP, version=6)
-    packets = [b"", short, one, two, *fragments, *datagrams, *optional]
+    no_header = flow(bytes(1000), version=6)[0][:50]
+    packets = [b"", short, no_header, one, two, *fragments, *datagrams, *optional]
     for version in (4, 6):  # these end before or after their length says, and these have no room for their header
         first, _, third = flow(bytes(1000), b"xx", bytes(1000), version=version)
         packets += [first + b"xx", third + b"xx"]
