@@ -13,6 +13,7 @@ A machine: packets and the time in; packets out by `put`.  What it leaves to oth
 from collections import Counter
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
+from math import inf
 from random import Random
 from typing import Any
 
@@ -312,7 +313,7 @@ class Connections:
             self.remove(connection)
             return
         due = connection.deadline()
-        if due is not None and due < self.planned.get(connection, due + 1):
+        if due is not None and due < self.planned.get(connection, inf):
             self.planned[connection] = due
             self.entries += 1
             heappush(self.due, (due, self.entries, connection))

@@ -22,8 +22,8 @@ from netlib.wire.ipv4 import TCP, IPv4Packet
 from netlib.wire.tcp import TCPSegment
 
 ECT0 = 2  # RFC 3168 section 5: the sender can do ECN
-# RFC 791 section 3.1, the addresses as one; then RFC 9293 section 3.1, up to the options
-HEADERS = Struct(">HHHHHH8s HHIIHHHH")
+# RFC 791 section 3.1, then RFC 9293 section 3.1, up to the options; as one what is between them: addresses and ports
+HEADERS = Struct(">HHHHHH 12s IIHHHH")
 SIZE = 40  # bytes of both
 VERSION_AND_WORDS = 0x45 << 8  # IPv4, with a header of 5 words
 DONT_FRAGMENT = 1 << 14
@@ -60,7 +60,7 @@ class Packets:
 class SegmentPacket(IPv4Packet):
     """A packet for the Internet layer that carries segments of one connection, one after the other: `carry`."""
 
-    __slots__ = ("addresses", "first", "flags", "lives", "ports", "segment", "size", "sum_below", "sum_of_ports", "way")
+    __slots__ = ("ends", "first", "flags", "lives", "segment", "sum_above", "sum_below", "way")
 
     def __init__(self, connection: Connection) -> None:
         (source, source_port), (destination, destination_port) = connection.local, connection.remote
@@ -70,12 +70,13 @@ class SegmentPacket(IPv4Packet):
         self.first = VERSION_AND_WORDS | settings.dscp << 2  # the word with DSCP, still without ECN
         self.flags = DONT_FRAGMENT if settings.path_mtu_discovery else 0
         self.lives = settings.ttl << 8 | TCP
-        self.addresses = source + destination
-        self.ports = source_port, destination_port
-        ends = int.from_bytes(self.addresses, "big") % 0xFFFF
-        self.sum_below = self.first + self.flags + self.lives + ends
-        self.sum_of_ports = ends + TCP + source_port + destination_port  # and of the pseudo header, but for the length
-        self.segment, self.size = TCPSegment(), SIZE  # what it carries, and the bytes of all
+        addresses, ports = source + destination, source_port.to_bytes(2, "big") + destination_port.to_bytes(2, "big")
+        self.ends = addresses + ports
+        both = int.from_bytes(addresses, "big") % 0xFFFF
+        self.sum_below = self.first + self.flags + self.lives + both
+        # of the ports and of the pseudo header, but for the length: that is the packet's without its header
+        self.sum_above = both + TCP + source_port + destination_port - 20
+        self.segment = TCPSegment()  # what it carries
         self.way: Any = None  # for the short way out (way_out.py)
 
     def serves(self, settings: Settings) -> bool:
@@ -88,18 +89,16 @@ class SegmentPacket(IPv4Packet):
 
     def carry(self, segment: TCPSegment, ecn: int) -> None:
         """Be the packet of this segment; its identification is for the Internet layer to choose."""
-        text = segment.payload
-        self.segment, self.payload, self.ecn, self.identification = segment, text, ecn, 0
-        self.size = SIZE + len(segment.options) + len(text)  # all options of a connection are whole words
+        self.segment, self.payload, self.ecn, self.identification = segment, segment.payload, ecn, 0
 
     def build(self, below: object = None) -> bytes:
         """The bytes of the packet, and of the segment in it."""
-        return self.frame(b"")
+        return self.frame(b"", self.segment, self.ecn, self.identification)
 
-    def frame(self, link: bytes) -> bytes:
-        """These bytes with a header of the link before them."""
-        segment, identification, ecn, size = self.segment, self.identification, self.ecn, self.size
+    def frame(self, link: bytes, segment: TCPSegment, ecn: int, identification: int) -> bytes:
+        """The bytes of a packet like this one, with this segment in it, behind the header of a link."""
         options, text = segment.options, segment.payload
+        size = SIZE + len(options) + len(text)  # bytes of the packet: all options of a connection are whole words
         sequence, acknowledgment, window = segment.sequence, segment.acknowledgment, segment.window
         control = (5 + len(options) // 4 << 12) + (segment.ack << 4 | segment.psh << 3)
         if segment.fin or segment.syn or segment.rst or segment.urg or segment.ece or segment.cwr:  # few have any
@@ -107,12 +106,12 @@ class SegmentPacket(IPv4Packet):
                 segment.cwr << 7 | segment.ece << 6 | segment.urg << 5
                 | segment.rst << 2 | segment.syn << 1 | segment.fin
             )  # fmt: skip
-        total = self.sum_of_ports + size - 20 + sequence + acknowledgment + control + window + segment.urgent_pointer
+        total = self.sum_above + size + sequence + acknowledgment + control + window + segment.urgent_pointer
         total += int.from_bytes(options, "big")
         head = HEADERS.pack(
             self.first | ecn, size, identification, self.flags, self.lives,
-            -(self.sum_below + ecn + size + identification) % 0xFFFF, self.addresses,
-            *self.ports, sequence, acknowledgment, control, window,
+            -(self.sum_below + ecn + size + identification) % 0xFFFF, self.ends,
+            sequence, acknowledgment, control, window,
             ((internet_checksum(text) if text else 0) - total) % 0xFFFF, segment.urgent_pointer,
         )  # fmt: skip
         return link + head + options + text

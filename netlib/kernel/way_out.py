@@ -18,7 +18,7 @@ from typing import Any
 from netlib.internet.input import Internet, Port, SendError
 from netlib.internet.routes import Routes
 from netlib.internet.trie import Trie
-from netlib.kernel.segments import ECT0, SegmentPacket
+from netlib.kernel.segments import ECT0, SIZE, SegmentPacket
 from netlib.link.neighbours import STALE, Neighbour, Neighbours
 from netlib.transport.tcp.connection import Connection
 from netlib.wire.address import IPv4Address, MACAddress
@@ -58,11 +58,11 @@ class WayOut:
             return 0
         internet, outbox, mtu, ecn, gone = self.internet, self.host.outbox, way.port.mtu, connection.ecn.on, 0
         for segment in segments:
-            packet.carry(segment, ECT0 if ecn and connection.may_be_marked(segment) else 0)
-            if packet.size > mtu or segment.rst:  # to be cut, or refused, or counted
+            if SIZE + len(segment.options) + len(segment.payload) > mtu or segment.rst:  # cut, or refused, or counted
                 break
-            packet.identification = internet.identification = internet.identification % 0xFFFF + 1
-            outbox.append((way.interface, packet.frame(way.header)))
+            internet.identification = number = internet.identification % 0xFFFF + 1
+            mark = ECT0 if ecn and connection.may_be_marked(segment) else 0
+            outbox.append((way.interface, packet.frame(way.header, segment, mark, number)))
             gone += 1
         if gone and way.entry is not None:
             way.entry.used = self.host.now
