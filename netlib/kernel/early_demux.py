@@ -105,7 +105,7 @@ class EarlyDemux:
             return False
         text = frame[at + size : at + length]
         inside += length - 20 + sequence + acknowledgment + control + window + checksum + urgent
-        if (inside - internet_checksum(text)) % 0xFFFF:
+        if (inside - internet_checksum(text) if text else inside) % 0xFFFF:
             return False
         tcp = self.connections
         internet = tcp.network.internet
