@@ -11,9 +11,7 @@ packet on the device stands a `struct virtio_net_hdr` (linux/virtio_net.h), whic
 
 from collections.abc import Callable
 from struct import Struct
-from typing import NamedTuple
 
-from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.wire.checksum import internet_checksum
 from netlib.wire.ipv4 import TCP
 
@@ -23,10 +21,9 @@ GSO_TCPV4, GSO_TCPV6 = 1, 4  # VIRTIO_NET_HDR_: to be cut into segments with `gs
 PLAIN = bytes(HEADER.size)  # as it is, and whole
 LONGEST = 65_535  # bytes of a packet, as far as its length field can tell
 PSH, ACK = 0x08, 0x10  # of TCP's flags
-# both headers: the first word or two, the length; TTL and what else there is before the addresses; addresses and ports;
-# sequence number; acknowledgment and data offset, flags, window, urgent pointer
-IPV4_TCP = Struct(">2sH2x4s2x12sL5sB2s2x2s")
-IPV6_TCP = Struct(">4sH2s36sL5sB2s2x2s")
+# of both headers: length, flags and fragment offset (IPv4), protocol or next header; data offset, flags
+IPV4_TCP = Struct(">2xH2x2sxB22xBB6x")
+IPV6_TCP = Struct(">4xHB45xBB6x")
 DONT_FRAGMENT = b"\x40\0"  # IPv4's flags and fragment offset: DF, and no fragment
 
 
@@ -41,49 +38,29 @@ def complete(data: bytes) -> bytes:
     return packet[:field] + checksum.to_bytes(2, "big") + packet[field + 2 :]
 
 
-class Segment(NamedTuple):
-    """A packet with a TCP segment that may be joined to others."""
+def text_in(packet: bytes, link: int) -> tuple[int, int] | None:
+    """Where the TCP header and the text begin in a packet with `link` bytes before it; None if it stays by itself.
 
-    packet: bytes
-    start: int  # where the TCP header begins in the packet, and where its text does
-    text: int
-    sequence: int
-    like: tuple[bytes, ...]  # all of the headers that has to be the same in the next one
-
-    @property
-    def sum(self) -> int:
-        """Of all that its checksum is about but the addresses and the text.  Right modulo 65535, as all sums here."""
-        return len(self.packet) - self.start + int.from_bytes(self.packet[self.start : self.text], "big")
-
-
-def segment_in(packet: bytes, link: int) -> Segment | None:
-    """The segment in a packet that begins after `link` bytes; None if it says anything that only one packet can say.
-
-    That is TCP in IPv4 without options, with DF, so that its identification says nothing (RFC 6864 section 4.1), or in
-    IPv6 without extension headers; with text, and no flag but ACK and PSH.
+    To be joined it has to be TCP in IPv4 without options, with DF, so that its identification says nothing (RFC 6864
+    section 4.1), or in IPv6 without extension headers; with text, and no flag but ACK.
     """
     size = len(packet) - link
     if size < IPV4_TCP.size:
         return None
     if packet[link] == 0x45:
         start = link + 20
-        above, length, kind, ends, sequence, known, flags, window, urgent = IPV4_TCP.unpack_from(packet, link)
-        if kind[:2] != DONT_FRAGMENT or kind[3] != TCP or length != size:
-            return None
-        if int.from_bytes(packet[link:start], "big") % 0xFFFF:  # its checksum is wrong
-            return None
+        length, kind, protocol, words, flags = IPV4_TCP.unpack_from(packet, link)
+        if kind != DONT_FRAGMENT or length != size or int.from_bytes(packet[link:start], "big") % 0xFFFF:
+            return None  # the last of these: its checksum is wrong
     elif packet[link] >> 4 == 6 and size >= IPV6_TCP.size:
         start = link + 40
-        above, length, kind, ends, sequence, known, flags, window, urgent = IPV6_TCP.unpack_from(packet, link)
-        if kind[0] != TCP or length != size - 40:
+        length, protocol, words, flags = IPV6_TCP.unpack_from(packet, link)
+        if length != size - 40:
             return None
     else:
         return None
-    text = start + (known[4] >> 4) * 4
-    if flags & ~PSH != ACK or not start + 20 <= text < len(packet):
-        return None
-    like = (packet[:link], above, kind, ends, known, window, urgent, packet[start + 20 : text])
-    return Segment(packet, start, text, sequence, like)
+    text = start + (words >> 4) * 4
+    return (start, text) if protocol == TCP and flags == ACK and start + 20 <= text < len(packet) else None
 
 
 class Joiner:
@@ -93,63 +70,83 @@ class Joiner:
     So they are of one connection, the second begins where the first ends, and nothing else in their headers differs;
     only the last may be shorter than the others, and say PSH.  The checksum follows from those that the segments have,
     and not from their text: if one of them was wrong, it is wrong, and the receiver finds that out.
+
+    All headers of a packet are read as one number, as wire/checksum.py reads a message: one that continues differs from
+    the first in the bits outside `same` only, and sums of numbers are right modulo 65535.
     """
 
     def __init__(self, write: Callable[[bytes], object], link: int = 0) -> None:
         """`link`: bytes of the header before each IP packet."""
         self.write, self.link = write, link
-        self.segments: list[Segment] = []  # to be joined
-        self.length = 0  # bytes of the packet that they make
+        self.packets: list[bytes] = []  # to be joined
+        self.start = self.text = 0  # where their TCP headers begin, and their texts
+        self.headers = 0  # of the first
+        self.same = 0  # the bits of it that the others have too
+        self.next = 0  # the sequence number of what comes next
         self.size = 0  # bytes of text in each
+        self.length = 0  # bytes of the packet that they make
+        self.sum = 0  # of the TCP headers and the segments' lengths
 
     def add(self, packet: bytes) -> None:
         """Take a packet; what was taken before is written, if this is not joined to it."""
-        segment = segment_in(packet, self.link)
-        if segment is None:
+        if self.packets:
+            size = len(packet) - self.text
+            headers = int.from_bytes(packet[: self.text], "big")
+            if not (headers ^ self.headers) & self.same and self.continues(headers, size):
+                self.take(packet, headers, size)
+                if size < self.size or headers & PSH << 8 * (self.text - self.start - 14):  # it is the last
+                    self.flush()
+                return
             self.flush()
+        found = text_in(packet, self.link)
+        if found is None or (len(packet) - found[1]) % 2:  # behind that the words would be others in the sum
             self.write(PLAIN + packet)
             return
-        size = len(packet) - segment.text
-        if self.segments and not self.continues(segment, size):
-            self.flush()
-        if not self.segments:
-            self.length, self.size = len(packet) - self.link - size, size
-        self.segments.append(segment)
-        self.length += size
-        if packet[segment.start + 13] & PSH:  # it is the last, as is a shorter one, which no segment continues
-            self.flush()
+        self.start, self.text = found
+        self.headers, self.size = int.from_bytes(packet[: self.text], "big"), len(packet) - self.text
+        self.same = bits_alike(self.link, *found)
+        self.next = self.headers >> 8 * (self.text - self.start - 8) & 0xFFFFFFFF
+        self.length, self.sum = self.text - self.link, 0
+        self.take(packet, self.headers, self.size)
 
-    def continues(self, segment: Segment, size: int) -> bool:
-        """Whether a segment with `size` bytes of text can be joined to those that are there."""
-        first = self.segments[0]
-        return (
-            segment.like == first.like
-            and segment.sequence == (first.sequence + len(self.segments) * self.size) % SEQUENCE_SPACE
-            and size <= self.size
-            and self.size % 2 == 0  # else the words of the next text would be others in the sum
-            and self.length + size <= LONGEST
-        )
+    def continues(self, headers: int, size: int) -> bool:
+        """Whether a segment with such headers, and `size` bytes of text, goes on where the last one ended."""
+        inside = self.text - self.start  # bytes of the TCP header
+        if headers >> 8 * (inside - 8) & 0xFFFFFFFF != self.next or not 0 < size <= self.size:
+            return False
+        if self.start - self.link == 40:
+            whole = headers >> 8 * (inside + 34) & 0xFFFF == inside + size
+        else:
+            internet = headers >> 8 * inside & (1 << 160) - 1
+            whole = internet >> 128 & 0xFFFF == 20 + inside + size and not internet % 0xFFFF  # its checksum is right
+        return whole and self.length + size <= LONGEST
+
+    def take(self, packet: bytes, headers: int, size: int) -> None:
+        inside = self.text - self.start
+        self.packets.append(packet)
+        self.length += size
+        self.next = self.next + size & 0xFFFFFFFF
+        self.sum += (headers & (1 << 8 * inside) - 1) + inside + size
 
     def flush(self) -> None:
         """Write what was taken."""
-        segments, self.segments = self.segments, []
-        if len(segments) > 1:
-            self.write(self.joined(segments))
-        elif segments:
-            self.write(PLAIN + segments[0].packet)
+        packets, self.packets = self.packets, []
+        if len(packets) > 1:
+            self.write(self.joined(packets))
+        elif packets:
+            self.write(PLAIN + packets[0])
 
-    def joined(self, segments: list[Segment]) -> bytes:
-        """The header and the packet that these segments make."""
-        first, link = segments[0], self.link
-        packet, start, text = first.packet, first.start, first.text
+    def joined(self, packets: list[bytes]) -> bytes:
+        """The header and the packet that these make."""
+        link, start, text = self.link, self.start, self.text
         six = start - link == 40
         length = self.length - (start - link)  # bytes of the TCP segment
-        head = bytearray(packet[:text])
-        head[start + 13] = segments[-1].packet[start + 13]
+        head = bytearray(packets[0][:text])
+        head[start + 13] = packets[-1][start + 13]
         head[start + 16 : start + 18] = b"\0\0"
-        # Each segment's text has the sum that makes the segment's 0, and so has the whole
-        ends = int.from_bytes(packet[start - (32 if six else 8) : start], "big") + TCP
-        total = sum(segment.sum for segment in segments) + (len(segments) - 1) * ends
+        # each text has the sum that makes its segment's 0, and so has the whole
+        ends = int.from_bytes(head[start - (32 if six else 8) : start], "big") + TCP
+        total = self.sum + (len(packets) - 1) * ends
         checksum = (total - length - int.from_bytes(head[start:], "big")) % 0xFFFF
         head[start + 16 : start + 18] = checksum.to_bytes(2, "big")
         if six:
@@ -159,4 +156,18 @@ class Joiner:
             head[link + 10 : link + 12] = b"\0\0"
             head[link + 10 : link + 12] = internet_checksum(bytes(head[link:start])).to_bytes(2, "big")
         above = HEADER.pack(0, GSO_TCPV6 if six else GSO_TCPV4, text, self.size, 0, 0)
-        return b"".join((above, head, *(segment.packet[text:] for segment in segments)))
+        return b"".join((above, head, *(packet[text:] for packet in packets)))
+
+
+def bits_alike(link: int, start: int, text: int) -> int:
+    """The bits of all headers that are the same in each segment that continues another."""
+    same = bytearray(b"\xff" * text)
+    if start - link == 40:
+        same[link + 4 : link + 6] = b"\0\0"  # payload length
+    else:
+        same[link + 2 : link + 6] = bytes(4)  # total length, identification
+        same[link + 10 : link + 12] = b"\0\0"  # header checksum
+    same[start + 4 : start + 8] = bytes(4)  # sequence number
+    same[start + 13] = 0xFF & ~PSH
+    same[start + 16 : start + 18] = b"\0\0"  # checksum
+    return int.from_bytes(same, "big")
