@@ -253,6 +253,34 @@ def test_parts_of_your_own_go_the_long_way(parts: Parts) -> None:
     assert not talk.taken and len(talk.frames) > 200
 
 
+def test_a_host_of_your_own_sees_each_packet() -> None:
+    class Mine(Host):
+        seen = 0
+
+        def put_packet(self, packet: Any) -> None:
+            self.seen += 1
+            super().put_packet(packet)
+
+    host, frames = Mine("mine", Random(1)), 0
+    host.attach("10.0.0.1/24")
+    made = host.socket(STREAM)
+    made.connect("10.0.0.2", 80)
+    peer = Host("peer", Random(2))
+    peer.attach("10.0.0.2/24")
+    server = peer.socket(STREAM)
+    server.bind("0.0.0.0", 80)
+    server.listen()
+    for step in range(20):
+        for sender, receiver in ((host, peer), (peer, host)):
+            outbox, sender.outbox = sender.outbox, []
+            frames += len(outbox) * (sender is host)
+            for _, frame in outbox:
+                receiver.receive(receiver.interfaces[0], frame, step / 1000)
+        if step > 1:
+            made.send(bytes(3000))
+    assert host.seen >= frames > 20
+
+
 def undisturbed(framed: bool, parts: Parts | None = None) -> Talk:
     talk = Talk(1, framed, True, {}, parts, trouble=0.0)
     made = talk.hosts[0].socket(STREAM)
