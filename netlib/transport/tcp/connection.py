@@ -420,7 +420,7 @@ class Connection(Reception):
 
     def deadline(self) -> float | None:
         """When `tick` is next needed (seconds), or None."""
-        return self.timers.deadline()
+        return min(self.timers.values()) if self.timers else None
 
     def tick(self, now: float) -> None:
         """Do what is due.  USER TIMEOUT is no timer: what goes unanswered is counted, until it fails with ETIMEDOUT."""

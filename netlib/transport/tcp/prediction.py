@@ -12,10 +12,11 @@ out has a short way too, steady.py.
 
 from netlib.transport.tcp.options import ALIGNED_TIMESTAMPS, TIMESTAMPS_START, Options
 from netlib.transport.tcp.reassembler import Reassembler
-from netlib.transport.tcp.reception import Reception
+from netlib.transport.tcp.reception import DELAYED, Reception
 from netlib.transport.tcp.recovery import SACK
 from netlib.transport.tcp.sequence import HALF, SEQUENCE_SPACE, before, unwrap
-from netlib.transport.tcp.steady import OPEN_BOTH_WAYS, acknowledge, transmit
+from netlib.transport.tcp.states import CLOSE_WAIT, OPEN_TO_RECEIVE
+from netlib.transport.tcp.steady import acknowledge, transmit
 from netlib.wire.tcp import TCPSegment
 
 NO_SACK = Options()  # all that an acknowledgment is asked for, when nothing was sent again
@@ -52,8 +53,10 @@ def expected(
     """
     snd, rcv = connection.snd, connection.rcv
     seq, una, length = rcv.nxt, snd.una, len(text)
-    # a FIN that came too early may wait for this
-    if connection.state not in OPEN_BOTH_WAYS or connection.fin_at is not None:
+    if connection.state in OPEN_TO_RECEIVE:
+        if connection.fin_at is not None:  # the FIN came too early, and may wait for this
+            return False
+    elif connection.state is not CLOSE_WAIT or length:
         return False
     # the very next one: acceptable by table 6, also where the window is closed and there is no text
     if sequence != seq % SEQUENCE_SPACE or length > rcv.said - seq:
@@ -136,4 +139,5 @@ def text_arrives(connection: Reception, seq: int, text: bytes, now: float) -> No
     if because:
         acknowledge(connection, because, now)
     elif "delayed_ack" not in connection.timers:
-        connection.answer_later(now)
+        connection.timers["delayed_ack"] = now + connection.settings.delayed_ack
+        connection.events.append(("held", DELAYED, now))

@@ -17,6 +17,7 @@ from netlib.transport.tcp.transmission import Transmission
 from netlib.transport.tcp.variables import DEFAULT_MSS, DEFAULT_MSS6, LEAST_MTU, LEAST_MTU6
 from netlib.wire.tcp import TCPSegment
 
+DELAYED = "delayed ACK: data may go along, or acknowledge more"
 RECENT_LIFE = 24 * 86400.0  # seconds without a newer one: then TS.Recent is valid no more (RFC 7323 section 5.5)
 
 
@@ -112,11 +113,8 @@ class Reception(Transmission):
         if because:
             self.acknowledge(because, now)
         elif "delayed_ack" not in self.timers:
-            self.answer_later(now)
-
-    def answer_later(self, now: float) -> None:
-        self.timers.start("delayed_ack", now + self.settings.delayed_ack)
-        self.note("held", "delayed ACK: data may go along, or acknowledge more", now)
+            self.timers.start("delayed_ack", now + self.settings.delayed_ack)
+            self.note("held", DELAYED, now)
 
     def take_text(self, seq: int, text: bytes, now: float) -> int:
         """Keep what lies in the window; how many bytes are in order by it."""

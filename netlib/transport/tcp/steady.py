@@ -13,11 +13,9 @@ from netlib.transport.tcp.options import ALIGNED_TIMESTAMPS, TIMESTAMPS_START
 from netlib.transport.tcp.output import FULL, NOTHING, Chance, Output
 from netlib.transport.tcp.recovery import SACK
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
-from netlib.transport.tcp.states import ESTABLISHED, FIN_WAIT_1
+from netlib.transport.tcp.states import MAY_TRANSMIT
 from netlib.transport.tcp.transmission import Transmission
 from netlib.wire.tcp import TCPSegment
-
-OPEN_BOTH_WAYS = (ESTABLISHED, FIN_WAIT_1)  # in the latter the user has called CLOSE, and what is queued goes out
 
 
 def transmit(connection: Transmission, now: float) -> None:
@@ -25,12 +23,12 @@ def transmit(connection: Transmission, now: float) -> None:
     snd, recovery = connection.snd, connection.recovery
     una, nxt, mss = snd.una, snd.nxt, snd.mss
     if (
-        connection.state not in OPEN_BOTH_WAYS
+        connection.state not in MAY_TRANSMIT
         or not una < nxt == snd.max  # nothing is in flight, or some of it is sent again
         or type(recovery) is not SACK or not recovery.undisturbed(una, nxt)
         or type(connection.policy) is not Output
         or connection.settings.mtu_probing
-        or connection.ecn.on or connection.unmarked or snd.up > una
+        or has_more_to_say(connection)
     ):  # fmt: skip
         return connection.transmit(now)
     # what is queued, what the peer allows, and what congestion control does: `pipe` is SND.NXT - SND.UNA here
@@ -74,7 +72,7 @@ def send_full(connection: Transmission, seq: int, count: int, now: float) -> Non
 def acknowledge(connection: Transmission, because: str, now: float) -> None:
     """`Block.acknowledge`, where the reassembler, netlib's own, has nothing to report by SACK."""
     snd = connection.snd
-    if connection.ecn.on or connection.unmarked or snd.up > snd.una:
+    if has_more_to_say(connection):
         return connection.acknowledge(because, now)
     sequence = snd.max if snd.max <= snd.una + snd.wnd else connection.acceptable_seq
     acknowledgment, window, options = alike(connection, now)
@@ -84,6 +82,12 @@ def acknowledge(connection: Transmission, because: str, now: float) -> None:
     ))  # fmt: skip
     connection.events.append(("sent", because, now))
     connection.counts["segs_out"] += 1
+
+
+def has_more_to_say(connection: Transmission) -> bool:
+    """Whether a segment is more than plain: ECE or CWR, URG, or others wait in `outbox` that are not to be marked."""
+    ecn, snd = connection.ecn, connection.snd
+    return (ecn.on and (ecn.echo or ecn.reduced)) or snd.up > snd.una or bool(connection.unmarked)
 
 
 def alike(connection: Transmission, now: float) -> tuple[int, int, bytes]:

@@ -218,7 +218,8 @@ class Transmission(Block):
     def set_timers(self, now: float, because: str) -> None:
         """Retransmission while anything is in flight, persist while something is queued and nothing in flight."""
         if self.snd.nxt > self.snd.una:
-            self.timers.stop("persist")
+            if "persist" in self.timers:
+                self.timers.stop("persist")
             if "retransmit" not in self.timers:
                 # "Every time a packet containing data is sent (including a retransmission), if the timer is not
                 # running, start it running" (RFC 6298 section 5, 5.1)
