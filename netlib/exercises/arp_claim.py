@@ -86,10 +86,12 @@ def sentence(arp: Any) -> str:
         return f"reply: {packet.sender_ip} is at {packet.sender_mac} (for {packet.target_ip} at {packet.target_mac})"
     if packet.operation != REQUEST:
         return str(packet)
+    # "The 'target hardware address' field is ignored and SHOULD be set to all zeroes" (RFC 5227 section 2.1.1)
+    filled = "" if packet.target_mac == MACAddress.ANY else f", with target_mac {packet.target_mac}"
     if packet.sender_ip == IPv4Address.ANY:
-        return f"probe for {packet.target_ip} by {packet.sender_mac}"
+        return f"probe for {packet.target_ip} by {packet.sender_mac}{filled}"
     if packet.sender_ip == packet.target_ip:
-        return f"announcement of {packet.sender_ip} by {packet.sender_mac}"
+        return f"announcement of {packet.sender_ip} by {packet.sender_mac}{filled}"
     return f"question: who has {packet.target_ip}? tell {packet.sender_ip} at {packet.sender_mac}"
 
 
@@ -368,6 +370,8 @@ CLAIM = Driven(
                 ProbesWithItsAddress),
         Mistake("It looks as if an announcement has 0.0.0.0 as its sender: that makes it a probe (rule 2).",
                 AnnouncesFromNobody),
+        Mistake("It looks as if a probe's or an announcement's target_mac is filled in: it is zeros (rules 1 and 2).",
+                when=lambda args, expected, got: any(", with target_mac " in line for line in got)),
         Mistake("It looks as if another's probe is ignored: two that want the same address must both see it (rule 3).",
                 IgnoresRivals),
         Mistake("It looks as if its own packets count as a conflict: compare the sender's MAC address.", HearsItself),

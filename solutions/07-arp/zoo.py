@@ -662,6 +662,14 @@ class AnnouncesAsNobody(Claiming):
         super().say(NOBODY)
 
 
+class FillsTheTarget(Claiming):
+    """Whom it asks is everyone, so that is what it writes."""
+
+    def say(self, sender):
+        super().say(sender)
+        self.outbox[-1].target_mac = EVERYONE
+
+
 class OneProbe(Claiming):
     def start(self, now):
         self.waits = self.waits[:1]
@@ -935,7 +943,7 @@ WRONG = {
         ChecksEverybody, RemembersTheDead, HalfAMinuteLate, TimerRunsOn, CountsOn, SaysNone,
     ],
     "7.3": [
-        ProbesAsOwner, AnnouncesAsNobody, OneProbe, NoPause, OneAnnouncement, DeafToRivals, AfraidOfQuestions,
+        ProbesAsOwner, AnnouncesAsNobody, FillsTheTarget, OneProbe, NoPause, OneAnnouncement, DeafToRivals, AfraidOfQuestions,
         AfraidOfAnyProbe, AfraidOfItself, OnlyHearsReplies, RivalsForEver, Timid, Stubborn, TenIsTooSoon,
         CountsFromDefence, DiesHard, SilentDefence, DefenceIsTheSecond,
     ],
