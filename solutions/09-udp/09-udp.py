@@ -91,7 +91,7 @@ async def echo(host, port=7):
 def send_by_hand(datagram: bytes):
     """Send these bytes in an IP packet to 10.0.0.2.
 
-    Returns what the program on port 40000 gets back, and what was on the cable.
+    Returns what the program on port 40000 gets back, what was on the cable, and what `echo` has dropped.
     """
     sim = Simulation.topology("you 10.0.0.1/24 -- 10.0.0.2/24 echo  delay=10ms", seed=9)
     sim.spawn(echo(sim["echo"]))
@@ -104,10 +104,10 @@ def send_by_hand(datagram: bytes):
         return mailbox.receive()[0] if await readable(mailbox, timeout=1.0) else None
 
     answer = sim.run(ask())
-    return answer, [crossing for crossing in capture.crossings if IPv4Packet in crossing.packet]
+    return answer, [crossing for crossing in capture.crossings if IPv4Packet in crossing.packet], sim["echo"].dropped
 
 
-answer, crossings = send_by_hand(typed)
+answer, crossings, _ = send_by_hand(typed)
 print("the program on port 40000 gets", answer)
 SequenceDiagram.from_crossings(crossings, title="Two letters there, two letters back")
 
@@ -124,12 +124,11 @@ for words, datagram in [
     ("to port 8", bytes.fromhex("9c40 0008 000a 0000 6869")),
     ("with the checksum 0001", bytes.fromhex("9c40 0007 000a 0001 6869")),
 ]:
-    answer, crossings = send_by_hand(datagram)
-    display(
-        SequenceDiagram.from_crossings(
-            crossings, title=f"A datagram {words}: the program gets {answer}"
-        )
-    )
+    answer, crossings, dropped = send_by_hand(datagram)
+    diagram = SequenceDiagram.from_crossings(crossings, title=f"A datagram {words}: the program gets {answer}")
+    for why in dropped:
+        diagram.note("echo", crossings[0].arrival, f"{why}: dropped")
+    display(diagram)
 
 # %% [markdown]
 # 1. `echo`'s *kernel* answers: ICMP port unreachable, as you know it from chapter 6. But look at what the program got: nothing at all, no error either. Hold on to that.
@@ -212,7 +211,7 @@ for words, datagram in [
     ("with your checksum        ", build_udp(you, server, 40000, 7, b"hi")),
     ("summed for another source ", build_udp(bytes([10, 0, 0, 9]), server, 40000, 7, b"hi")),
 ]:
-    answer, crossings = send_by_hand(datagram)
+    answer, crossings, _ = send_by_hand(datagram)
     print(f"{words} {datagram.hex(' ', 2)}   the program gets {answer}")
 
 # %% [markdown]
@@ -588,7 +587,7 @@ check("9.3", receive_error)
 
 # %% needs="9.3"
 receive_error(b"", [])  # waits here until 9.3 is solved
-_, crossings = send_by_hand(bytes.fromhex("9c40 0008 000a 0000 6869"))
+_, crossings, _ = send_by_hand(bytes.fromhex("9c40 0008 000a 0000 6869"))
 report = crossings[-1].packet[IPv4Packet].payload
 you, they = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 for words, socket in [
