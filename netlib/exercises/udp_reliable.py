@@ -259,16 +259,39 @@ MEANING = {
 }
 
 
-def gaps(outcome: Any) -> list[int]:
-    times = [time for time, _ in outcome["sent"]]
-    return [round(1000 * (later - time)) for time, later in pairwise(times)]
+def waits(args: Any, got: Any) -> list[float]:
+    """How long the only request waited after each datagram, in first waits; the last one may have been cut short."""
+    times = [time for time, _ in got["sent"]] + got["ended"]
+    timeout = args[2] if len(args) > 2 else 1.0
+    return [round((later - time) / timeout, 3) for time, later in pairwise(times)] if len(args[0]) == 1 else []
 
 
 def no_back_off(args: Any, expected: Any, got: Any) -> bool:
-    found = gaps(got)
-    if got["results"] == [None] and got["sent"]:
-        found.append(round(1000 * (got["ended"][0] - got["sent"][-1][0])))
-    return len(args[0]) == 1 and len(found) > 1 and len(set(found)) == 1 and found[0] > 100
+    found = waits(args, got)[: None if got["results"] == [None] else -1]
+    return len(found) > 1 and len(set(found)) == 1 and found[0] > 0.1
+
+
+def other_factor(args: Any, expected: Any, got: Any) -> bool:
+    found = waits(args, got)[: None if got["results"] == [None] else -1]
+    return not strays(args) and found[:1] == [1.0] and found != [2.0**number for number in range(len(found))]
+
+
+def first_wait_too_long(args: Any, expected: Any, got: Any) -> bool:
+    return not strays(args) and bool(found := waits(args, got)) and found[0] > 1
+
+
+def sleeps_on(args: Any, expected: Any, got: Any) -> bool:
+    right = ours(args, got)
+    alike = len(got["sent"]) == len(right["sent"]) and got["results"] == right["results"]
+    return alike and not strays(args) and max(out_of_step(args, got), default=0) > 0
+
+
+def empty_is_none(args: Any, expected: Any, got: Any) -> bool:
+    return (None, b"") in zip(got["results"], ours(args, got)["results"], strict=False)
+
+
+def no_id(args: Any, expected: Any, got: Any) -> bool:
+    return bool(got["sent"]) and {payload for _, payload in got["sent"]} <= {data for data, _ in args[0]}
 
 
 def out_of_step(args: Any, got: Any) -> list[float]:
@@ -286,13 +309,11 @@ def strays(args: Any) -> bool:
 
 
 def wait_begins_anew(args: Any, expected: Any, got: Any) -> bool:
-    late = out_of_step(args, got)
-    return strays(args) and bool(late) and min(late) > 0
+    return strays(args) and min(out_of_step(args, got), default=0) > 0
 
 
 def wait_breaks_off(args: Any, expected: Any, got: Any) -> bool:
-    late = out_of_step(args, got)
-    return strays(args) and bool(late) and max(late) < 0
+    return strays(args) and max(out_of_step(args, got), default=0) < 0
 
 
 def takes_anything(args: Any, expected: Any, got: Any) -> bool:
@@ -313,7 +334,9 @@ def takes_short(args: Any, expected: Any, got: Any) -> bool:
 
 def takes_earlier(args: Any, expected: Any, got: Any) -> bool:
     texts = [data.upper() for data, _ in args[0]]
-    return any(result in texts[:number] and result != texts[number] for number, result in enumerate(got["results"]))
+    results = enumerate(got["results"])
+    return ids_differ(args, got) is not True or any(
+        result in texts[:number] and result != texts[number] for number, result in results)  # fmt: skip
 
 
 def stops_after_last(args: Any, expected: Any, got: Any) -> bool:
@@ -388,6 +411,9 @@ RELIABLE = Scenario(
     mistakes=[
         Mistake("It looks as if the socket is closed: it is not yours, and the next request needs it.",
                 when=lambda args, expected, got: "EBADF" in getattr(got, "message", "")),
+        Mistake("It looks as if the data go without an id: 4 bytes before them tell whose answer it is.", when=no_id),
+        Mistake("It looks as if each try has a new id: a late answer to an earlier try is as good. Draw the id once.",
+                when=lambda args, expected, got: one_id(args, got) is not True),
         Mistake("It looks as if fewer than 4 bytes are taken for an answer: an answer begins with the whole id.",
                 when=takes_short),
         Mistake("It looks as if an error that has come in ends the request: catch SocketError, from send and from "
@@ -400,16 +426,19 @@ RELIABLE = Scenario(
         Mistake("It looks as if anything is taken for the answer: it has to begin with this request's id.",
                 when=takes_anything),
         Mistake("It looks as if each wait is as long as the first: let it double.", when=no_back_off),
+        Mistake("It looks as if the waits grow otherwise: each is twice the one before.", when=other_factor),
+        Mistake("It looks as if the first wait is too long: that one is `timeout`.", when=first_wait_too_long),
         Mistake("It looks as if the wait begins anew with whatever comes: work out its end once, when you have sent.",
                 when=wait_begins_anew),
         Mistake("It looks as if whatever comes ends the wait: go on waiting, until its end, for this request's answer.",
                 when=wait_breaks_off),
         Mistake("It looks as if the answer to an earlier request is taken: each request needs an id of its own.",
                 when=takes_earlier),
-        Mistake("It looks as if the id is left on the answer: return what stands behind it.",
-                when=keeps_the_id),
+        Mistake("It looks as if the id is left on the answer: return what stands behind it.", when=keeps_the_id),
         Mistake("It looks as if it gives up when it has sent the last try: that one can be answered, too.",
                 when=stops_after_last),
+        Mistake("It looks as if an answer without data is none: b'' is false, yet an answer.", when=empty_is_none),
+        Mistake("It looks as if it sleeps to the end of the wait: return when the answer is there.", when=sleeps_on),
     ],
     without=("netlib.apps.rpc", "netlib.exercises.udp_reliable"),
     lends={"netlib.kernel.sockets.DatagramSocket":
