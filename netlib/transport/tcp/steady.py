@@ -9,6 +9,7 @@ shortcut decides nothing: where anything is otherwise, or is no part of netlib's
 either all is the same (tests/transport/tcp/test_prediction.py).
 """
 
+from netlib.transport.tcp.acknowledgment import DelayedAcknowledgment
 from netlib.transport.tcp.options import ALIGNED_TIMESTAMPS, TIMESTAMPS_START
 from netlib.transport.tcp.output import FULL, NOTHING, Chance, Output
 from netlib.transport.tcp.recovery import SACK
@@ -29,6 +30,7 @@ def transmit(connection: Transmission, now: float) -> None:
         or type(connection.policy) is not Output
         or connection.settings.mtu_probing
         or has_more_to_say(connection)
+        or type(connection.acknowledging) is not DelayedAcknowledgment  # which need not be told of each
     ):  # fmt: skip
         return connection.transmit(now)
     # what is queued, what the peer allows, and what congestion control does: `pipe` is SND.NXT - SND.UNA here

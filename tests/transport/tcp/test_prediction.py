@@ -23,7 +23,7 @@ from netlib.transport.tcp.rtt import RTT
 from netlib.transport.tcp.sequence import unwrap
 from netlib.transport.tcp.states import OPEN_TO_SEND, State
 from netlib.transport.tcp.steady import transmit
-from netlib.transport.tcp.variables import Events
+from netlib.transport.tcp.variables import Events, Settings
 from netlib.wire.tcp import TCPSegment
 
 from .pair import A, B, Pair
@@ -244,6 +244,33 @@ def test_what_that_lets_out_takes_the_short_way_too_by_netlibs_own_parts(
         assert (long < 0.2 * sent) == (parts.unwrap is unwrap), long / sent
     else:
         assert long > 0.3 * sent, long / sent
+
+
+class MyAcknowledgment(DelayedAcknowledgment):
+    told = 0
+
+    def sent(self) -> None:
+        self.told += 1
+        super().sent()
+
+
+def test_an_acknowledgment_part_of_yours_is_told_of_each_segment() -> None:
+    made: list[MyAcknowledgment] = []
+
+    def make(settings: Settings) -> MyAcknowledgment:
+        made.append(MyAcknowledgment(settings))
+        return made[-1]
+
+    a, b = Connection(A, B, 1, parts=TCPParts(acknowledgment=make)), Connection(B, A, 1)
+    pair = Pair(a, b)
+    b.listen(0.0)
+    a.open(0.0)
+    for _ in range(40):
+        pair.step()
+        if a.state is State.ESTABLISHED:
+            a.send(bytes(10_000), pair.now)
+        b.receive(1 << 20, pair.now)
+    assert a.counts["segs_out"] > 40 and made[0].told == a.counts["segs_out"] - 1  # the SYN acknowledges nothing
 
 
 def test_a_connection_of_ones_own_goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
