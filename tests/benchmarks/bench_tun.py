@@ -29,16 +29,21 @@ def results() -> Iterator[Result | Missing]:
                 best[stack] = max(best[stack], transfer(stack, way))
         yield Result(f"{words}, per second of processor", best["netlib"] / 1e6, "MB/s")
         yield Result("  with offloads", best["offload"] / 1e6, "MB/s")
-        if "pytcp" in best:
+        if best.get("pytcp"):
             yield Result("  by PyTCP, on a TAP", best["pytcp"] / 1e6, "MB/s")
             yield Result("  netlib's to PyTCP's", best["netlib"] / best["pytcp"], "x", 15)
             yield Result("  with offloads, to PyTCP's", best["offload"] / best["pytcp"], "x")
         else:
-            yield Missing("  by PyTCP", "make bench")
+            yield Missing("  by PyTCP", "its transfers did not end" if "pytcp" in best else "make bench")
 
 
 def transfer(stack: str, way: str) -> float:
-    """Bytes per second of processor, of one transfer."""
+    """Bytes per second of processor, of one transfer; 0 for one of PyTCP's that hangs, as happens on a busy machine."""
     program = [sys.executable, "-O", "-m", "tests.benchmarks.tun_stack", stack, way, str(SIZES[stack])]
-    done = subprocess.run(["unshare", "-n", *program], capture_output=True, text=True, timeout=120, check=True)
+    try:
+        done = subprocess.run(["unshare", "-n", *program], capture_output=True, text=True, timeout=60, check=True)
+    except subprocess.TimeoutExpired:
+        if stack != "pytcp":
+            raise
+        return 0.0
     return float(done.stdout.split()[-1])
