@@ -111,7 +111,7 @@ class Talk:
     def fate(self, frame: bytes) -> list[tuple[float, bytes]]:
         random = self.random
         draw = random.random()
-        if len(frame) > 80 and self.changes and self.now > self.calm:
+        if self.changes and self.now > self.calm and (len(frame) > 80 or len(self.changes) % 2):
             self.calm = self.now + 0.01
             return [(0.01, self.changes.pop()(frame)), (0.0101, frame)]
         if draw > self.trouble:
@@ -154,6 +154,7 @@ class Talk:
 
 # the bytes of a packet in which each bit is to be looked at: not the addresses, the ports and the text
 FIELDS = [*range(12), *range(24, 52)]
+FLAGS = [1, 33]  # ECN's bits, TCP's flags: they matter to some segments only
 
 
 def changed(frame: bytes, at: int, bits: int) -> bytes:
@@ -187,7 +188,7 @@ def test_after_either_way_all_is_the_same(seed: int, options: dict[str, Any], tr
 def changes(start: int) -> Iterator[Change]:
     """Each bit of the headers but for those that find the connection, with right checksums; and with wrong ones; and
     other lengths."""
-    for at in chain(range(start), (start + field for field in FIELDS)):
+    for at in chain(range(start), (start + field for field in FIELDS + 4 * FLAGS)):
         yield lambda frame, at=at: changed(frame, at, 1 << at % 8)  # type: ignore[misc]
         for bit in range(8 if at >= start else 0):
             yield lambda frame, at=at, bit=bit: sealed(changed(frame, at, 1 << bit), start)  # type: ignore[misc]
@@ -274,6 +275,22 @@ def test_what_waits_between_the_layers_is_first() -> None:
     assert not host.tcp.early.takes(host.interfaces[0], frame, talk.now)
     host.internet.delivered.clear()
     assert host.tcp.early.takes(host.interfaces[0], frame, talk.now)
+
+
+def test_with_ourselves_there_is_nothing_to_learn() -> None:
+    """What a link brings in the name of a connection of ours with ourselves has to go through all layers."""
+    host = Host("h", Random(1))
+    host.attach("10.0.0.2/24", MAC[0])
+    listener = host.socket(STREAM)
+    listener.bind("0.0.0.0", 80)
+    listener.listen()
+    for ours, port in (("127.0.0.1", 1000), ("10.0.0.2", 1001)):
+        client = host.socket(STREAM)
+        client.bind(ours, port)
+        client.connect("10.0.0.2", 80)
+        assert client.connection is not None and client.connection.state is ESTABLISHED
+        client.send(bytes(1000))
+    assert not host.tcp.early.known
 
 
 def test_by_an_interface_without_an_ipv4_address_none_comes() -> None:
