@@ -79,6 +79,13 @@ def test_a_flow_becomes_one_packet(version: int, link: bytes) -> None:
     assert cut(whole, len(link)) == packets
 
 
+def test_what_says_that_it_is_the_last_is_joined_too() -> None:
+    first, second = flow(bytes(1000), bytes(1000))
+    last = packed(replace(SEGMENT, sequence=SEGMENT.sequence + 1000, payload=bytes(1000), psh=True))
+    [whole, after] = joined([first, last, second])
+    assert cut(whole) == [first, last] and after == PLAIN + second
+
+
 def test_none_is_longer_than_a_packet_can_be() -> None:
     packets = flow(*[bytes(1448)] * 100)
     written = joined(packets)
@@ -137,10 +144,15 @@ def test_nor_is_anything_joined_that_is_no_plain_segment() -> None:
     packets = [b"", short, no_header, one, two, *fragments, *datagrams, *optional]
     for version in (4, 6):  # these end before or after their length says, and these have no room for their header
         first, _, third = flow(bytes(1000), b"xx", bytes(1000), version=version)
-        packets += [first + b"xx", third + b"xx"]
+        packets += [first + b"xx", third, first + b"xx", third + b"xx"]
         packets += [packet[:-2] for packet in flow(bytes(1000), b"", bytes(1000), version=version)]
+        good, cut_off = flow(bytes(1000), bytes(1000), version=version)
+        packets += [good, cut_off[:-2]]
         at = len(first) - 1000 - 32 + 12
-        packets += [each[:at] + b"\x40" + each[at + 1 :] for each in flow(bytes(1000), bytes(1000), version=version)]
+        packets += [
+            each[:at] + b"\x40" + each[at + 1 :]
+            for each in flow(bytes(1000), bytes(16), bytes(1000), version=version)[::2]
+        ]
     assert joined(packets) == [PLAIN + packet for packet in packets]
 
 
@@ -163,8 +175,10 @@ def test_a_wrong_checksum_is_not_made_right(which: int, version: int) -> None:
 
 
 def test_an_ip_header_with_a_wrong_checksum_stays_as_it_is() -> None:
-    packets = [bytes((*packet[:8], packet[8] ^ 1, *packet[9:])) for packet in flow(bytes(1000), bytes(1000))]
-    assert joined(packets) == [PLAIN + packet for packet in packets]
+    good = flow(bytes(1000), bytes(1000))
+    wrong = [packet[:10] + bytes((packet[10] ^ 1,)) + packet[11:] for packet in good]
+    for packets in (wrong, [good[0], wrong[1]], [wrong[0], good[1]]):
+        assert joined(packets) == [PLAIN + packet for packet in packets]
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 60_000])
