@@ -71,6 +71,8 @@ class EarlyDemux:
     def takes(self, interface: Any, frame: bytes, now: float) -> bool:
         """Act on a frame, or packet without one, if it brings what a connection expects; whether it did, and all is
         done but what lies between the layers now."""
+        if type(frame) is not bytes:  # a buffer, in which nothing can be looked up
+            return False
         mac = interface.mac
         at = 0 if mac is None else ETHERNET
         known = self.known.get(frame[at + 12 : at + 24])

@@ -225,6 +225,18 @@ def test_of_an_undisturbed_transfer_nearly_all_is_taken_early(framed: bool, opti
         assert not host.tcp.early.known, "of connections that have ended nothing is left"
 
 
+class Buffers(Talk):
+    """A world that reads frames into buffers of its own."""
+
+    def fate(self, frame: bytes) -> list[tuple[float, bytes]]:
+        return [(wait, bytearray(each)) for wait, each in super().fate(frame)]
+
+
+def test_frames_may_lie_in_buffers() -> None:
+    talk = Buffers(Random(1), True, {}).run(50)
+    assert len(talk.sockets) == 2 and talk.seen > 20 and not talk.taken and not any(host.dropped for host in talk.hosts)
+
+
 class MyHost(Host):
     pass
 
