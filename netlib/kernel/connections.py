@@ -21,7 +21,7 @@ from netlib.internet.input import SendError, reason
 from netlib.kernel.cookies import stamp, stamped
 from netlib.kernel.early_demux import EarlyDemux
 from netlib.kernel.errors import SocketError
-from netlib.kernel.listener import Arrival, Listener, ListenSettings
+from netlib.kernel.listener import Arrival, Listener, Listening, ListenSettings
 from netlib.kernel.ports import Ports, overlap
 from netlib.kernel.secrets import Secrets
 from netlib.kernel.segments import Packets
@@ -46,13 +46,6 @@ from netlib.wire.tcp import TCPSegment
 SPARE = 64  # entries in the heap of timers that may be there for nothing
 CE = 3  # RFC 3168 section 5: a router has met congestion
 Key = tuple[bytes, int, bytes, int]  # our address and port, the peer's
-
-
-class Listening:
-    """A listener, with what the connections that it makes are like."""
-
-    def __init__(self, queues: Listener[Connection], options: dict[str, Any], parts: TCPParts) -> None:
-        self.queues, self.options, self.parts = queues, options, parts
 
 
 class Connections:

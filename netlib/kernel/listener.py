@@ -17,7 +17,9 @@ from collections import Counter, deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from netlib.transport.tcp.parts import TCPParts
 
 T = TypeVar("T", bound=Hashable)
 
@@ -177,3 +179,10 @@ class Listener(Generic[T]):
         self.half_open.clear()
         self.unconfirmed.clear()
         return left
+
+
+class Listening:
+    """A listener, with what the connections that it makes are like: their options, and the parts of TCP."""
+
+    def __init__(self, queues: Listener[Any], options: dict[str, Any], parts: TCPParts) -> None:
+        self.queues, self.options, self.parts = queues, options, parts

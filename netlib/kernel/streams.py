@@ -16,9 +16,9 @@ from dataclasses import replace
 from typing import Any
 
 from netlib.internet.input import SendError
-from netlib.kernel.connections import Connections, Listening
+from netlib.kernel.connections import Connections
 from netlib.kernel.errors import SocketError
-from netlib.kernel.listener import Listener
+from netlib.kernel.listener import Listener, Listening
 from netlib.kernel.sockets import SocketAddress, translated
 from netlib.transport.tcp import recovery
 from netlib.transport.tcp.congestion.cubic import Cubic
