@@ -41,7 +41,8 @@ class Packets:
         destination, settings, alike = connection.remote[0], connection.settings, self.alike.get(connection)
         ecn = ECT0 if connection.ecn.on and connection.may_be_marked(segment) else 0
         # a connection of yours may write what it likes into a segment: that is looked at, field by field
-        if alike or (connection.state in SYNCHRONIZED and type(connection) is Connection and len(destination) == 4):
+        known = alike or (connection.state in SYNCHRONIZED and type(connection) is Connection and len(destination) == 4)
+        if known and settings.fast_path:
             if alike is None or not alike.serves(settings):
                 alike = self.alike[connection] = SegmentPacket(connection)
             alike.carry(segment, ecn)
@@ -80,9 +81,10 @@ class SegmentPacket(IPv4Packet):
         self.way: Any = None  # for the short way out (way_out.py)
 
     def serves(self, settings: Settings) -> bool:
-        """Whether nothing of what stays has been set anew."""
+        """Whether this may make the next packet, and nothing of what stays has been set anew."""
         return (
-            self.ttl == settings.ttl
+            settings.fast_path
+            and self.ttl == settings.ttl
             and self.dscp == settings.dscp
             and self.dont_fragment == settings.path_mtu_discovery
         )

@@ -44,6 +44,8 @@ connection.py is read beside RFC 9293 section 3.10, event by event.  Where each 
                simultaneous close (3.6)                       connection.py fin_arrives: CLOSING
                2 MSL, and again (3.10.7.4)                    connection.py time_wait, unacceptable
                a new SYN in TIME-WAIT (3.6.1)                 reception.py reopened_by; kernel/connections.py receive
+    faster     the same in short, while data flows: in         kernel/early_demux.py, prediction.py
+               ... and out                                    steady.py, kernel/way_out.py, kernel/segments.py
 
 All defaults and limits that a user may set are in variables.py (Settings), the states and their arrows in states.py.
 """

@@ -53,6 +53,8 @@ def expected(
     """
     snd, rcv = connection.snd, connection.rcv
     seq, una, length = rcv.nxt, snd.una, len(text)
+    if not connection.settings.fast_path:
+        return False
     if connection.state in OPEN_TO_RECEIVE:
         if connection.fin_at is not None:  # the FIN came too early, and may wait for this
             return False

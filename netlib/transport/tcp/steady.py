@@ -28,7 +28,7 @@ def transmit(connection: Transmission, now: float) -> None:
         or not una < nxt == snd.max  # nothing is in flight, or some of it is sent again
         or type(recovery) is not SACK or not recovery.undisturbed(una, nxt)
         or type(connection.policy) is not Output
-        or connection.settings.mtu_probing
+        or connection.settings.mtu_probing or not connection.settings.fast_path
         or has_more_to_say(connection)
         or type(connection.acknowledging) is not DelayedAcknowledgment  # which need not be told of each
     ):  # fmt: skip

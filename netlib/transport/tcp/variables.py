@@ -95,6 +95,7 @@ class Settings:
         agreed on    window_scaling timestamps sack dsack ecn: by both SYNs, so to be set before there is a connection
         the path     path_mtu_discovery mtu_probing ttl dscp
         giving up    syn_retries retries fin_timeout msl keepalive, _idle, _interval, _count
+        watching     fast_path: False, and each segment goes through every layer and every step of the RFC
 
     Some more belong to a socket and not to its connection: "congestion", "recovery" and "TCP_FASTOPEN" in
     kernel/streams.py, SO_REUSEPORT as `bind(..., reuse_port=True)`.  SYN cookies, queues and who may use Fast Open are
@@ -129,6 +130,7 @@ class Settings:
     keepalive_idle: float = 7200.0  # "MUST default to no less than two hours" (MUST-28)
     keepalive_interval: float = 75.0
     keepalive_count: int = 9
+    fast_path: bool = True  # prediction.py, and the short ways of kernel/: the same, in a third of the time
 
     def set(self, name: str, value: Any) -> None:
         """Set one; `CallError` for a name that there is not, and for a value that makes no sense."""
