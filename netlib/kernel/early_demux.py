@@ -10,7 +10,7 @@ headers are read at once, the numbers are checked, and `expected` is asked.  Lin
 too, by this name (tcp_v4_early_demux).
 
 It decides nothing: where anything is not as for most packets, nothing is done here, and the packet goes through the
-layers, one after the other.  After either way all is the same, which tests/kernel/test_early_demux.py compares.
+layers, one after the other.  After either way all is the same, which test_early_demux.py compares.
 """
 
 from struct import Struct, error

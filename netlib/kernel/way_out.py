@@ -9,7 +9,7 @@ it was), the link header with the neighbour (`hh_cache`).
 
 A shortcut decides nothing.  It is taken where all that the long way asks for is netlib's own and has not changed since,
 and nothing waits that the same link would send before.  Then the same bytes leave, with the same identification, and
-the neighbour's entry knows that it was used.  Anything else goes the long way: tests/kernel/test_way_out.py compares.
+the neighbour's entry knows that it was used.  Anything else goes the long way: test_way_out.py compares.
 """
 
 from dataclasses import dataclass

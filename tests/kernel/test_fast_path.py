@@ -10,6 +10,7 @@ from netlib.host import STREAM
 from netlib.internet.input import Internet
 from netlib.transport.tcp import steady
 from netlib.transport.tcp.connection import Connection
+from netlib.view.recording import record
 from netlib.worlds.simulation import Simulation
 from netlib.worlds.task import readable, sleep, writable
 
@@ -20,7 +21,8 @@ LOSSY = {3, 40, 41, 90, 200}  # numbers of frames
 class Transfer:
     """Bytes both ways over one link; what both hosts and the link know of it afterwards."""
 
-    def __init__(self, fast: list[bool], drop: set[int]) -> None:
+    def __init__(self, fast: list[bool], drop: set[int], recorded: bool = False) -> None:
+        self.recorded, self.recordings = recorded, list[Any]()
         self.fast = fast  # the option at the start, and then after each piece that was sent, in turns
         self.sim = Simulation()
         self.hosts = self.sim.host("a"), self.sim.host("b")
@@ -48,6 +50,8 @@ class Transfer:
 
     async def talk(self, name: str, socket: Any) -> None:
         self.sockets.append(socket)
+        if self.recorded:
+            self.recordings.append(record(socket))
         body, sent, turn = Random(name).randbytes(SIZE), 0, 0
         while sent < SIZE or self.got[name] < SIZE:
             sent += socket.send(body[sent : sent + 6_000]) if sent < SIZE else 0
@@ -102,3 +106,10 @@ def test_without_it_each_segment_goes_through_every_layer(monkeypatch: pytest.Mo
             assert seen["receive"] == frames == seen["in_other_states"] + 2, seen  # SYN and SYN,ACK are other states'
             assert not seen["send_full"]
             assert seen["send"] == sum(host.tcp.nstat()["OutSegs"] for host in transfer.hosts), seen
+
+
+def test_a_recording_finds_at_each_event_what_the_long_way_has_then() -> None:
+    moments = [
+        [recording.moments for recording in Transfer([fast], LOSSY, recorded=True).recordings] for fast in (True, False)
+    ]
+    assert moments[0] == moments[1] and len(moments[0][0]) > 100

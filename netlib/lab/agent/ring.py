@@ -32,7 +32,6 @@ _ETH_P_ALL = 3
 _RING_REQUEST = struct.Struct("=7I")  # struct tpacket_req3
 _BLOCK_HEAD = struct.Struct("=3I")  # in struct tpacket_block_desc, from byte 8: status, frames, offset of the first
 _FRAME_HEAD = struct.Struct("=6IH")  # struct tpacket3_hdr: next, s, ns, captured, length, status, where the frame is
-_STATUS = struct.Struct("=I")
 _TIMESTAMP = struct.Struct("=qq")
 _RECORD = struct.Struct("=IIII")  # in the pcap file before each frame: s, ns, captured, length
 
@@ -99,6 +98,7 @@ class Ring:
     def __init__(self, packets: socket.socket, memory: mmap.mmap):
         self.packets, self.memory = packets, memory
         self.view = memoryview(memory)
+        self.words = self.view.cast("I")
         self.blocks, self.current = len(memory) // BLOCK, 0
 
     def records(self, everything: bool) -> Iterator[list[bytes]]:
@@ -113,7 +113,7 @@ class Ring:
                 everything = False  # what comes into later blocks was seen after we were asked
                 _, count, offset = _BLOCK_HEAD.unpack_from(self.view, at + 8)
             yield list(self._block(at + offset, count))
-            _STATUS.pack_into(self.view, at + 8, _TP_STATUS_KERNEL)
+            self.words[(at + 8) // 4] = _TP_STATUS_KERNEL  # in one piece; `pack_into` would write it twice
             self.current = (self.current + 1) % self.blocks
 
     def _closed(self, at: int) -> bool:

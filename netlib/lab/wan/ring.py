@@ -22,7 +22,6 @@ _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _QDISC_BYPASS, _IGNORE_OUTGOIN
 _TPACKET_V2, _MR_PROMISC = 1, 1
 _STATUS_USER, _STATUS_VLAN_VALID, _STATUS_VLAN_TPID_VALID = 1, 0x10, 0x40
 _HEADER = struct.Struct("=IIIHHIIHH")  # struct tpacket2_hdr: status, length, kept, mac, net, s, ns, VLAN's tci and tpid
-_STATUS = struct.Struct("=I")
 _SIOCGIFMTU = 0x8921
 _ROOM = 128  # bytes of a slot before the frame's network layer: the header, an address, Ethernet, a VLAN tag
 
@@ -57,6 +56,9 @@ class Ring:
         made.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V2)
         made.setsockopt(_SOL_PACKET, _RX_RING, struct.pack("=IIII", BLOCK, blocks, slot, len(self._slots)))
         self._memory = memoryview(mmap.mmap(made.fileno(), blocks * BLOCK))
+        # A slot's status in one piece: `pack_into` writes zeroes twice, and in a flood the kernel may have filled the
+        # slot, freed by the first, before the second takes that back; it would never be read, nor any that follows.
+        self._status = self._memory.cast("I")
         made.bind((self.interface, _ETH_P_ALL))
         membership = struct.pack("=iHH8x", socket.if_nametoindex(self.interface), _MR_PROMISC, 0)
         made.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
@@ -70,13 +72,13 @@ class Ring:
         memory = self._memory
         for _ in range(most):
             start = self._slots[self._place]
-            if not _STATUS.unpack_from(memory, start)[0] & _STATUS_USER:
+            if not self._status[start // 4] & _STATUS_USER:
                 return
             with self._barrier:  # what we read next is not older than the status, on any processor
                 pass
             status, length, kept, mac, _, seconds, nanoseconds, tci, tpid = _HEADER.unpack_from(memory, start)
             frame = bytes(memory[start + mac : start + mac + kept])
-            _STATUS.pack_into(memory, start, 0)
+            self._status[start // 4] = 0
             self._place = (self._place + 1) % len(self._slots)
             if kept < length:  # larger than the MTU at our start
                 self.missed += 1
@@ -87,7 +89,7 @@ class Ring:
             yield seconds + nanoseconds * 1e-9, frame
 
     def has_frame(self) -> bool:
-        return bool(_STATUS.unpack_from(self._memory, self._slots[self._place])[0] & _STATUS_USER)
+        return bool(self._status[self._slots[self._place] // 4] & _STATUS_USER)
 
     def send(self, frame: bytes) -> bool:
         """Put a frame on the link, at once. False if the link does not take it."""

@@ -6,7 +6,7 @@
 Then each segment differs from the one before in its number and its text, and has nothing to tell but the numbers, the
 window and the timestamps; so what is alike in those that go out together is worked out once.  As with prediction.py a
 shortcut decides nothing: where anything is otherwise, or is no part of netlib's own, the long way is gone, and after
-either all is the same (tests/transport/tcp/test_prediction.py).
+either all is the same (test_prediction.py compares).
 """
 
 from netlib.transport.tcp.acknowledgment import DelayedAcknowledgment
@@ -16,6 +16,7 @@ from netlib.transport.tcp.recovery import SACK
 from netlib.transport.tcp.sequence import SEQUENCE_SPACE
 from netlib.transport.tcp.states import MAY_TRANSMIT
 from netlib.transport.tcp.transmission import Transmission
+from netlib.transport.tcp.variables import Events
 from netlib.wire.tcp import TCPSegment
 
 
@@ -28,7 +29,7 @@ def transmit(connection: Transmission, now: float) -> None:
         or not una < nxt == snd.max  # nothing is in flight, or some of it is sent again
         or type(recovery) is not SACK or not recovery.undisturbed(una, nxt)
         or type(connection.policy) is not Output
-        or connection.settings.mtu_probing or not connection.settings.fast_path
+        or connection.settings.mtu_probing or not connection.settings.fast_path or type(connection.events) is not Events
         or has_more_to_say(connection)
         or type(connection.acknowledging) is not DelayedAcknowledgment  # which need not be told of each
     ):  # fmt: skip

@@ -41,6 +41,7 @@ class Events(deque[Any]):
     """A connection's latest events.
 
     There are several for each segment, which nobody looks at as a rule: a plain tuple is put in, an `Event` comes out.
+    Whoever wants to hear of each puts an object of a class made from this in its place (view/recording.py).
     """
 
     def __init__(self) -> None:
