@@ -20,7 +20,7 @@ from lab.test_ordinary_user import folder, start  # noqa: F401 (a fixture)
 from netlib.lab import Lab
 from netlib.lab.agent import ring
 from netlib.lab.agent.recorder import Recorder
-from netlib.lab.capture import CaptureIncomplete
+from netlib.lab.capture import Capture, CaptureIncomplete
 from netlib.wire.pcap import read_pcap
 
 SECOND = 15_000  # frames, the rate that captures are made for
@@ -57,8 +57,11 @@ def test_30_000_frames_are_all_there_in_order_with_times_that_grow(lab: Lab) -> 
         assert times == sorted(times)
 
 
-def recorder_of(lab: Lab, node: str, signal: str) -> None:
-    """Signal the node's recorders, and see that they have got it."""
+def recorder_of(capture: Capture, signal: str) -> None:
+    """Signal a capture's recorder, and see that it has got it."""
+    if signal == "STOP":
+        _ = capture.packets  # it answers, so it has its name and its ring by now
+    lab, node = capture.node.lab, capture.node.name
     wanted = "T" if signal == "STOP" else "[SR]"
     assert lab[node].sh(f"pkill -{signal} -x capture").returncode == 0
     states = f"for p in $(pgrep -x capture); do grep -q '^State:.{wanted}' /proc/$p/status || exit 1; done"
@@ -69,11 +72,11 @@ def recorder_of(lab: Lab, node: str, signal: str) -> None:
 def test_frames_wait_for_a_recorder_that_gets_no_time(lab: Lab, size: int) -> None:
     capture = lab.capture("r1:eth1")
     with lab["h1"].packet_socket("eth1") as sender:
-        recorder_of(lab, "r1", "STOP")
+        recorder_of(capture, "STOP")
         try:
             burst(sender, MANY, size)
         finally:
-            recorder_of(lab, "r1", "CONT")
+            recorder_of(capture, "CONT")
     assert numbers(capture.packets) == list(range(MANY))
     assert capture.stop().lost == 0
 
@@ -82,11 +85,11 @@ def test_what_does_not_fit_is_counted_to_the_last_frame_and_told(lab: Lab) -> No
     capture = lab.capture("r1:eth1")
     sent = 2 * SECOND
     with lab["h1"].packet_socket("eth1") as sender:
-        recorder_of(lab, "r1", "STOP")
+        recorder_of(capture, "STOP")
         try:
             burst(sender, sent, 1514)
         finally:
-            recorder_of(lab, "r1", "CONT")
+            recorder_of(capture, "CONT")
     with pytest.warns(CaptureIncomplete, match=r"the capture of r1:eth1 lost \d+ frames: more came") as told, capture:
         pass
     assert told[0].filename == __file__
@@ -214,6 +217,7 @@ AS_USER = """
 from netlib.lab import Lab
 with Lab("06-icmp") as lab, lab["h1"].packet_socket("eth1") as sender:
     capture = lab.capture("r1:eth1")
+    _ = capture.packets  # answered by the recorder, which therefore has its name by now
     lab["r1"].run("pkill -STOP -x capture", check=True)
     frame = bytes.fromhex("ffffffffffff02000000010188b5") + bytes(1500)
     for _ in range(6_000):
