@@ -25,7 +25,7 @@ from netlib.wire.address import IPv4Address, IPv4Interface, MACAddress
 from netlib.wire.address6 import IPv6Interface
 from netlib.wire.arp import ARPPacket
 from netlib.wire.errors import WireError
-from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetFrame
+from netlib.wire.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IPV4_INSIDE, EthernetFrame
 from netlib.wire.icmp import (
     DESTINATION_UNREACHABLE,
     ECHO_REQUEST,
@@ -38,8 +38,6 @@ from netlib.wire.icmp import (
 )
 from netlib.wire.ipv4 import ICMP, TCP, UDP, IPv4Packet
 from netlib.wire.ipv6 import ICMPV6, NO_NEXT_HEADER, IPv6Packet
-
-IPV4_INSIDE = ETHERTYPE_IPV4.to_bytes(2, "big")
 
 
 @dataclass(eq=False, slots=True)

@@ -24,7 +24,7 @@ from netlib.kernel.errors import SocketError
 from netlib.kernel.listener import Arrival, Listener, Listening, ListenSettings
 from netlib.kernel.ports import Ports, overlap
 from netlib.kernel.secrets import Secrets
-from netlib.kernel.segments import Packets
+from netlib.kernel.segments import CE, Packets
 from netlib.kernel.table import UDPTable
 from netlib.kernel.way_out import WayOut
 from netlib.transport.tcp.connection import Connection
@@ -44,7 +44,6 @@ from netlib.wire.icmpv6 import ICMPv6Error, ICMPv6PacketTooBig
 from netlib.wire.tcp import TCPSegment
 
 SPARE = 64  # entries in the heap of timers that may be there for nothing
-CE = 3  # RFC 3168 section 5: a router has met congestion
 Key = tuple[bytes, int, bytes, int]  # our address and port, the peer's
 
 

@@ -16,20 +16,19 @@ layers, one after the other.  After either way all is the same, which test_early
 from struct import Struct, error
 from typing import Any
 
+from netlib.kernel.segments import CE, VERSION_AND_WORDS
 from netlib.transport.tcp.connection import Connection
 from netlib.transport.tcp.options import TIMESTAMPS_START
 from netlib.transport.tcp.prediction import expected
 from netlib.transport.tcp.states import ESTABLISHED
 from netlib.wire.checksum import internet_checksum
-from netlib.wire.ethernet import ETHERTYPE_IPV4
+from netlib.wire.ethernet import IPV4_INSIDE
 from netlib.wire.ipv4 import TCP
 
 ETHERNET = 14  # bytes of its header
-IPV4_INSIDE = ETHERTYPE_IPV4.to_bytes(2, "big")
 # RFC 791 section 3.1, without the addresses; then RFC 9293 section 3.1, without the ports
 HEADERS = Struct(">HHHHHH 12x IIHHHH")
 WITH_TIMESTAMPS = Struct(">HHHHHH 12x IIHHHH III")  # and RFC 7323 appendix A
-VERSION_AND_WORDS, CE = 0x45 << 8, 3  # a header of 5 words; RFC 3168 section 5: a router has met congestion
 FRAGMENT = 0xBFFF  # what only a fragment has, and the reserved bit: all of that word but DF
 PSH, ACK = 1 << 3, 1 << 4
 

@@ -21,7 +21,7 @@ from netlib.wire.checksum import internet_checksum
 from netlib.wire.ipv4 import TCP, IPv4Packet
 from netlib.wire.tcp import TCPSegment
 
-ECT0 = 2  # RFC 3168 section 5: the sender can do ECN
+ECT0, CE = 2, 3  # RFC 3168 section 5: the sender can do ECN; a router has met congestion
 # RFC 791 section 3.1, then RFC 9293 section 3.1, up to the options; as one what is between them: addresses and ports
 HEADERS = Struct(">HHHHHH 12s IIHHHH")
 SIZE = 40  # bytes of both

@@ -23,10 +23,8 @@ from netlib.link.neighbours import STALE, Neighbour, Neighbours
 from netlib.transport.tcp.connection import Connection
 from netlib.wire.address import IPv4Address, MACAddress
 from netlib.wire.checksum import internet_checksum
-from netlib.wire.ethernet import ETHERTYPE_IPV4
+from netlib.wire.ethernet import IPV4_INSIDE
 from netlib.wire.tcp import TCPSegment
-
-IPV4_INSIDE = ETHERTYPE_IPV4.to_bytes(2, "big")
 
 
 @dataclass(slots=True, eq=False)

@@ -13,6 +13,7 @@ from netlib.wire.header import Header, header, u16
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
 ETHERTYPE_IPV6 = 0x86DD
+IPV4_INSIDE = ETHERTYPE_IPV4.to_bytes(2, "big")  # as the frame has it
 ETHERTYPE_NAMES = {ETHERTYPE_IPV4: "IPv4", ETHERTYPE_ARP: "ARP", ETHERTYPE_IPV6: "IPv6", 0x8100: "VLAN tag"}
 
 

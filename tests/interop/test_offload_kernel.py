@@ -23,22 +23,14 @@ from netlib.worlds.live import Live, Tap, Tun
 from netlib.worlds.offload import HEADER
 from netlib.worlds.task import readable, writable
 
-from .namespaces import Kernel, cable, ip, missing, namespace, run
-from .test_ipv6_kernel import with_ipv6
+from .namespaces import Kernel, cable, ip, missing, run
+from .test_ipv6_kernel import own_namespace, with_ipv6  # noqa: F401 (a fixture)
 
 reason = missing()
 pytestmark = pytest.mark.skipif(reason is not None, reason=reason or "")
 BODY = Random(1).randbytes(12_000_000)
 ENDS = {4: ("10.9.0.2", "10.9.0.1", 24), 6: ("fd00::2", "fd00::1", 64)}  # ours, the kernel's
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-
-
-@pytest.fixture(autouse=True)
-def own_namespace() -> Iterator[None]:
-    with namespace():
-        ip("link set lo up")
-        with_ipv6()
-        yield
 
 
 class Watched:
