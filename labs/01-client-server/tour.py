@@ -44,33 +44,33 @@ def told(lab, design, *more):
     return trips, said
 
 
-@claim("On loopback every way of asking is fast: there is nothing to wait for")
+@claim("On loopback every way of asking is fast: there is nothing to wait for", tries=3)
 def loopback(lab):
     seconds = {design: ask(lab, design, LOOPBACK)["seconds"] for design in DESIGNS}
     assert sum(seconds.values()) < (2 * CALLS + 2) * RTT / 2, seconds
     return f"{len(seconds)} times {CALLS} calls in less than half of what the slowest takes over the link"
 
 
-@claim("Over the link, 20 calls one after the other take 21 round trips: one to connect and one for each")
+@claim("Over the link, 20 calls one after the other take 21 round trips: one to connect and one for each", tries=3)
 def chatty(lab):
     trips, _ = told(lab, "chatty")
     return f"{trips} round trips, and the time of {trips}"
 
 
-@claim("A new connection for each call doubles that")
+@claim("A new connection for each call doubles that", tries=3)
 def reconnect(lab):
     trips, said = told(lab, "reconnect")
     assert said["connections"] == CALLS
     return f"{said['connections']} connections, {trips} round trips"
 
 
-@claim("Sent together they take two: whether as 20 messages or as one")
+@claim("Sent together they take two: whether as 20 messages or as one", tries=3)
 def together(lab):
     trips = [told(lab, design)[0] for design in ("pipelined", "batched")]
     return f"pipelined {trips[0]}, batched {trips[1]} round trips"
 
 
-@claim("Calls of 1000 bytes take as many round trips as small ones")
+@claim("Calls of 1000 bytes take as many round trips as small ones", tries=3)
 def large(lab):
     _, small = told(lab, "chatty")
     trips, said = told(lab, "chatty", "1000")
@@ -78,7 +78,7 @@ def large(lab):
     return f"{trips} round trips with 1000 bytes there and back, and hardly more time"
 
 
-@claim("On a link of a thousandth of the rate they take hardly longer: it is the distance that costs")
+@claim("On a link of a thousandth of the rate they take hardly longer: it is the distance that costs", tries=3)
 def slow(lab):
     lab["wan"].set(rate="1gbit")
     _, fast = told(lab, "chatty")

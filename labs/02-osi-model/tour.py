@@ -60,7 +60,7 @@ def fields_of(packet):
     }  # fmt: skip
 
 
-@claim("Of a POST over TLS every byte has an owner; what the client says can't be read before the balancer")
+@claim("Of a POST over TLS every byte has an owner; what the client says can't be read before the balancer", tries=3)
 def every_byte(lab):
     done, seen = watched(lab, POST)
     assert answers(done.stdout)[0]["path"] == "/orders", done
@@ -73,7 +73,7 @@ def every_byte(lab):
     return "the name of the server is in the clear on the client's side, the request only behind the balancer"
 
 
-@claim("Each frame of the kernel can be wrapped again, bit for bit, from its fields")
+@claim("Each frame of the kernel can be wrapped again, bit for bit, from its fields", tries=3)
 def rebuild(lab):
     _, seen = watched(lab, POST)
     frames = segments(seen["client:eth1"])
@@ -104,7 +104,10 @@ def by_hand(lab):
     return "SYN+ACK to the sound one; the other is in the kernel's count of wrong checksums"
 
 
-@claim("A switch changes nothing, a router MAC addresses, TTL and checksum, NAT the destination, a proxy everything")
+@claim(
+    "A switch changes nothing, a router MAC addresses, TTL and checksum, NAT the destination, a proxy everything",
+    tries=3,
+)
 def changes(lab):
     done, seen = watched(lab, [*CURL, f"http://{SHOP}:8080/orders"])
     (answer,) = answers(done.stdout)
@@ -122,7 +125,7 @@ def changes(lab):
     return "NAT: the client's own SYN, to another address and port; a proxy: a SYN of its own"
 
 
-@claim("On one connection NAT sends every request to one server, and a proxy each by its path")
+@claim("On one connection NAT sends every request to one server, and a proxy each by its path", tries=3)
 def by_request(lab):
     done, seen = watched(lab, [*CURL, *(f"http://{SHOP}:8080{path}" for path in MIXED)])
     assert len({answer["server"] for answer in answers(done.stdout)}) == 1, done
@@ -133,7 +136,7 @@ def by_request(lab):
     return "NAT: one server for all three; the proxy: web1, web2, web1"
 
 
-@claim("What failed can be told from the client's capture, layer by layer")
+@claim("What failed can be told from the client's capture, layer by layer", tries=3)
 def what_failed(lab):
     for url, expected in BROKEN.items():
         done, seen = watched(lab, [*STATUS, url], PLACES[:1])
@@ -143,7 +146,7 @@ def what_failed(lab):
     return ", ".join(BROKEN.values()) + ", tls"
 
 
-@claim("A 503 over TLS: the client's capture can't tell, and the balancer's says transport")
+@claim("A 503 over TLS: the client's capture can't tell, and the balancer's says transport", tries=3)
 def two_stacks(lab):
     done, seen = watched(lab, [*STATUS, f"https://{SHOP}/broken"], ("client:eth1", "lb:eth2"))
     assert done.stdout == "503", done

@@ -130,7 +130,7 @@ def beside(lab):
     return f"{len(seen)} frames, of which {switch.flooded} were flooded; {len(known)} addresses in both tables"
 
 
-@claim("A bridge forgets whom it has not heard for its ageing time")
+@claim("A bridge forgets whom it has not heard for its ageing time", tries=3)
 def ageing(lab):
     lab["sw"].run("ip link set br0 type bridge ageing_time 100", check=True)  # hundredths of a second
     lab["h1"].run(f"ping -n -c 1 -W 5 -s 41 {H2}", check=True)

@@ -117,7 +117,7 @@ def states(done):
     return [line.split()[1] for line in done.stdout.splitlines()]
 
 
-@claim("What is known grows old, is used as it is, and is checked by asking the neighbour itself")
+@claim("What is known grows old, is used as it is, and is checked by asking the neighbour itself", tries=3)
 def checked(lab):
     lab["h1"].run(QUICK, check=True)
     forget(lab["h1"])

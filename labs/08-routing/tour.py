@@ -133,7 +133,7 @@ def done_by(name, address, seen):
     return " and ".join(actions + ["forward"] * bool(requests(seen[f"{name}:eth2"]))) or "drop"
 
 
-@claim("r1 forwards, delivers, reports and drops, each at its place in RFC 1812's order")
+@claim("r1 forwards, delivers, reports and drops, each at its place in RFC 1812's order", tries=3)
 def verdicts(lab):
     lab["r1"].run("ip link set eth2 mtu 1400", check=True)
     lab["r1"].run("ip route del default", check=True)
@@ -176,6 +176,7 @@ def loop(lab):
 @claim(
     "A netlib host with a trie for its routes forwards between the kernels, and each packet takes the same way",
     live=True,
+    tries=3,
 )
 def trie(lab):
     with netlib_router(lab, Parts(routes=Trie)):

@@ -44,6 +44,7 @@ def refused(lab):
     before = counters(lab["server"], "UdpNoPorts")["UdpNoPorts"]
     with lab.capture("client:eth1") as capture:
         plain = said(lab, f"knock {HERE} 7999 plain 3").splitlines()
+        until(lambda: sum(ICMPMessage in packet for _, packet in capture.packets) == 3, what="three ICMP errors")
     with lab.capture("client:eth1") as told:
         connected = said(lab, f"knock {HERE} 7999 connected 3").splitlines()
     assert plain == ["send 1: 5 bytes", "send 2: 5 bytes", "send 3: 5 bytes", "receive: nothing"], plain

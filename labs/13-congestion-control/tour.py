@@ -64,7 +64,7 @@ def rounds(capture):
     return sizes
 
 
-@claim("A connection starts with 10 segments, and each round trip doubles them: slow start")
+@claim("A connection starts with 10 segments, and each round trip doubles them: slow start", tries=3)
 def slow_start(lab):
     lab["wan1"].set(**FREE)
     with lab.capture("h1:eth1") as capture:
@@ -76,7 +76,7 @@ def slow_start(lab):
     return f"segments in each round trip: {', '.join(map(str, sizes))}; {said}"
 
 
-@claim("`ss -ti` shows it while it happens: cwnd doubles with each round trip, and ssthresh is not set")
+@claim("`ss -ti` shows it while it happens: cwnd doubles with each round trip, and ssthresh is not set", tries=3)
 def seen_with_ss(lab):
     lab["wan1"].set(**{**FREE, "delay": "100ms"})  # slow enough to watch
     seen = []
@@ -115,7 +115,10 @@ def negotiated(lab):
     return "h1: SYN with ECE and CWR, SYN-ACK with ECE, all data ECT(0); h3 asks for nothing, and gets nothing"
 
 
-@claim("One marked packet halves the window, once, though nothing is lost; from then on it grows by one a round trip")
+@claim(
+    "One marked packet halves the window, once, though nothing is lost; from then on it grows by one a round trip",
+    tries=3,
+)
 def one_mark(lab):
     names = "TcpRetransSegs", "TcpExtTCPDeliveredCE"
     before = counters(lab["h1"], *names)
@@ -138,7 +141,7 @@ def one_mark(lab):
     return f"rounds of {', '.join(map(str, sizes[:9]))} segments; {len(told)} ACKs say ECE, 1 segment says CWR; {said}"
 
 
-@claim("A router that marks when its queue grows makes the sender slow down before anything is lost")
+@claim("A router that marks when its queue grows makes the sender slow down before anything is lost", tries=3)
 def marks_instead_of_loss(lab):
     lab["wan1"].set(**BOTTLENECK)
     before = counters(lab["h1"], "TcpRetransSegs"), counters(lab["h2"], "IpExtInCEPkts")

@@ -91,7 +91,7 @@ def transfer(lab, segments, *, drop=(), sender="h1", reorder=None, behind=1):
     return Transfer(said, capture, {name: after[key] - before[key] for name, key in COUNTED.items()})
 
 
-@claim("Duplicate ACKs tell of a loss: the segment is sent again at once, without waiting for a timeout")
+@claim("Duplicate ACKs tell of a loss: the segment is sent again at once, without waiting for a timeout", tries=3)
 def fast_retransmit(lab):
     seen = transfer(lab, 100, drop=[21])
     ((place, number),) = seen.repeated()
@@ -101,7 +101,7 @@ def fast_retransmit(lab):
     return f"segment 21 was lost; ACK 20 came {before} times more, and 21 was sent again; no timeout"
 
 
-@claim("The window is halved, not reduced to one")
+@claim("The window is halved, not reduced to one", tries=3)
 def halved(lab):
     seen = transfer(lab, 100, drop=[21])
     window = 10 + 20  # slow start: the initial window, and one more for each segment that was acknowledged
@@ -110,7 +110,7 @@ def halved(lab):
     return f"cwnd was {window} when segment 21 was found to be lost; {seen.said}"
 
 
-@claim("SACK says which segments have come: the duplicate ACKs name what lies beyond the hole")
+@claim("SACK says which segments have come: the duplicate ACKs name what lies beyond the hole", tries=3)
 def sack_blocks(lab):
     seen = transfer(lab, 100, drop=[21])
     blocks = [blocks for _, number, blocks in seen.acks if number == 20 and blocks]
@@ -121,7 +121,7 @@ def sack_blocks(lab):
     )
 
 
-@claim("So several holes are filled in one recovery, and nothing is sent twice that has come")
+@claim("So several holes are filled in one recovery, and nothing is sent twice that has come", tries=3)
 def several_holes(lab):
     seen = transfer(lab, 100, drop=[21, 24, 25])
     again = seen.repeated()
@@ -132,7 +132,10 @@ def several_holes(lab):
     return "21, 24 and 25 were lost and sent again within one round trip, all others once"
 
 
-@claim("Without SACK a recovery fills one hole in a round trip: the next one is known from a partial ACK (NewReno)")
+@claim(
+    "Without SACK a recovery fills one hole in a round trip: the next one is known from a partial ACK (NewReno)",
+    tries=3,
+)
 def new_reno(lab):
     seen = transfer(lab, 100, drop=[21, 24, 25], sender="h3")
     first = {}
@@ -146,7 +149,7 @@ def new_reno(lab):
     return "21 was sent again, and after its ACK 24, and after that one's 25; no ACK has a SACK block"
 
 
-@claim("A segment that is only late is not taken for lost: two others overtake it, and nothing is sent again")
+@claim("A segment that is only late is not taken for lost: two others overtake it, and nothing is sent again", tries=3)
 def reordering(lab):
     seen = transfer(lab, 100, reorder=21, behind=2)
     late = [blocks for _, number, blocks in seen.acks if number == 20 and blocks]
@@ -155,7 +158,7 @@ def reordering(lab):
     return f"{len(late)} duplicate ACKs, fewer than three; {seen.said}"
 
 
-@claim("When the last segment is lost no duplicate ACK can come: a probe is sent before the timer (TLP)")
+@claim("When the last segment is lost no duplicate ACK can come: a probe is sent before the timer (TLP)", tries=3)
 def tail_loss(lab):
     before = counters(lab["h1"], COUNTED["probed"])[COUNTED["probed"]]
     seen = transfer(lab, 20, drop=[20])
@@ -166,7 +169,10 @@ def tail_loss(lab):
     return "the last of 20 was lost, and a probe has brought it: TCPLossProbeRecovery counts, no timeout"
 
 
-@claim("When the probe is lost too, only the timer is left: cwnd falls to 1, and each timeout doubles the next")
+@claim(
+    "When the probe is lost too, only the timer is left: cwnd falls to 1, and each timeout doubles the next",
+    tries=3,
+)
 def timeout(lab):
     lab["h1"].run(["ping", "-n", "-c", "1", "-W", "5", H2], check=True)
     before = counters(lab["h1"], *COUNTED.values())

@@ -61,7 +61,7 @@ def virtual_hosts(lab):
     return " and ".join(pages)
 
 
-@claim("A connection of HTTP/1.1 stays for the next request; Connection: close and HTTP/1.0 end it")
+@claim("A connection of HTTP/1.1 stays for the next request; Connection: close and HTTP/1.0 end it", tries=3)
 def persistent(lab):
     with lab.capture("client:eth1") as capture:
         curl(lab, f"{SITE}/one.txt", f"{SITE}/two.txt", f"{SITE}/three.txt")

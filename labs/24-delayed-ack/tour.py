@@ -38,7 +38,7 @@ def waited(told):
     )
 
 
-@claim("Two small writes and then a read: the second write waits until the first is acknowledged (Nagle)")
+@claim("Two small writes and then a read: the second write waits until the first is acknowledged (Nagle)", tries=3)
 def nagle(lab):
     with lab.capture("client:eth1") as capture:
         said, _, delayed = requests(lab, "two")
@@ -48,7 +48,7 @@ def nagle(lab):
     return f"{said}; {waited(told)} of {COUNT} bodies left only after an ACK, {delayed} ACKs were delayed to the end"
 
 
-@claim("With TCP_NODELAY the second write goes out at once; the answer carries the ACK")
+@claim("With TCP_NODELAY the second write goes out at once; the answer carries the ACK", tries=3)
 def nodelay(lab):
     with lab.capture("client:eth1") as capture:
         said, _, delayed = requests(lab, "nodelay")
@@ -58,7 +58,7 @@ def nodelay(lab):
     return f"{said}; {pairs} of {COUNT} bodies right behind their headers, {delayed} delayed ACKs"
 
 
-@claim("One write needs neither: the request is one segment")
+@claim("One write needs neither: the request is one segment", tries=3)
 def one_write(lab):
     with lab.capture("client:eth1") as capture:
         said, _, delayed = requests(lab, "one")
@@ -67,7 +67,7 @@ def one_write(lab):
     return f"{said}; segments of {HEADER + BODY} bytes, {delayed} delayed ACKs"
 
 
-@claim("TCP_CORK makes one segment of several writes")
+@claim("TCP_CORK makes one segment of several writes", tries=3)
 def cork(lab):
     with lab.capture("client:eth1") as capture:
         said, _, delayed = requests(lab, "cork")
@@ -76,7 +76,7 @@ def cork(lab):
     return f"{said}; segments of {HEADER + BODY} bytes, {delayed} delayed ACKs"
 
 
-@claim("The server can cure it too: TCP_QUICKACK after each recv sends the ACK at once")
+@claim("The server can cure it too: TCP_QUICKACK after each recv sends the ACK at once", tries=3)
 def quickack(lab):
     with lab.capture("client:eth1") as capture:
         said, _, delayed = requests(lab, "two", QUICK)
@@ -85,14 +85,14 @@ def quickack(lab):
     return f"{said}; {waited(told)} bodies still waited for an ACK (Nagle is on), {delayed} of the ACKs were delayed"
 
 
-@claim("TCP_QUICKACK does not last: set once, it helps the first request and no more")
+@claim("TCP_QUICKACK does not last: set once, it helps the first request and no more", tries=3)
 def not_sticky(lab):
     said, _, delayed = requests(lab, "two", QUICK_ONCE)
     assert delayed >= COUNT - 4, (delayed, said)
     return f"{said}; {delayed} of {COUNT} requests waited for a delayed ACK"
 
 
-@claim("The stall is not network time: the same two writes take many times as long as with either cure")
+@claim("The stall is not network time: the same two writes take many times as long as with either cure", tries=3)
 def ratio(lab):
     stalled = requests(lab, "two")[1]
     cures = {way: requests(lab, way)[1] for way in ("nodelay", "one")}

@@ -4,17 +4,18 @@ client.py sizes ADDRESS PORT SIZE...       sends datagrams of these sizes over U
                                            same over TCP
 client.py ask ADDRESS PORT TEXT [FROM]     one datagram, from the port FROM if given; prints what comes back
 client.py knock ADDRESS PORT HOW COUNT     sends COUNT datagrams, 0.2 s apart, and prints what each call said;
-                                           HOW is connected or plain
+                                           HOW is connected or plain. Connected, it waits for each one's ICMP error
 client.py flood ADDRESS PORT COUNT SIZE    sends COUNT datagrams of SIZE bytes, and prints how many calls failed
 """
 
 import errno
+import select
 import socket
 import sys
 import time
 
 TIMEOUT = 5.0  # seconds
-APART = 0.2  # seconds: an ICMP error has come back by then
+APART = 0.2  # seconds
 
 
 def udp() -> socket.socket:
@@ -50,12 +51,17 @@ def knock(server: tuple[str, int], how: str, count: int) -> None:
     with udp() as client:
         if how == "connected":
             client.connect(server)
+        refused = select.poll()
+        refused.register(client, 0)  # errors alone
         for number in range(1, count + 1):
             try:
                 sent = client.send(b"hello") if how == "connected" else client.sendto(b"hello", server)
                 print(f"send {number}: {sent} bytes")
             except OSError as error:
                 print(f"send {number}: {errno.errorcode[error.errno or 0]}")
+            else:
+                if how == "connected":
+                    refused.poll(TIMEOUT * 1000)  # until its ICMP error has come back, which the next call tells
             time.sleep(APART)
         client.setblocking(False)
         try:
