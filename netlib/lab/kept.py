@@ -38,7 +38,7 @@ from netlib.lab.topology import Topology, parse_topology
 
 START_TIMEOUT = 120.0  # seconds that a client waits for a lab that is just starting
 ANSWER_TIMEOUT = REQUEST_TIMEOUT + 5.0  # seconds: the keeper itself waits for the node
-LOOK_TIMEOUT = 2.0  # seconds for a keeper to say who it is
+LOOK_TIMEOUT = 10.0  # seconds for a keeper to say who it is
 END_TIMEOUT = 60.0  # seconds for a lab to end
 SUFFIX = ".sock"
 _CREDENTIALS = struct.Struct("=3i")  # process, user, group

@@ -128,7 +128,7 @@ class Footprint:
         return [*self.inhabitants(), *self.holders(), *self.mounts()]
 
 
-def eventually(condition: Callable[[], object], timeout: float = 20.0) -> bool:
+def eventually(condition: Callable[[], object], timeout: float = 60.0) -> bool:
     """Does it become true before the deadline?"""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -185,7 +185,7 @@ def test_a_shell_in_a_node(terminal: Callable[..., Terminal]) -> None:
     there.wait_for("size 40 132\r\n")
     there.type("sleep 4600\n")
     there.wait_for("sleep 4600\r\n")
-    assert eventually(lambda: Lab.join("06")["h1"].sh("grep -l 4600 /proc/[0-9]*/cmdline").stdout)
+    assert eventually(lambda: Lab.join("06")["h1"].sh("grep -l '[4]600' /proc/[0-9]*/cmdline").stdout)
     there.type("\x03")
     there.wait_for("# ")
     there.type("echo status $?\n")
