@@ -103,7 +103,8 @@ def recursion(lab):
 
 def fresh_resolver(lab, name):
     """Start the resolver again, so that it has nothing in its cache; then ask it for `name`."""
-    stop = "kill $(cat /run/unbound.pid); while [ -e /run/unbound.pid ]; do sleep 0.02; done"
+    # its file goes before the process does, which might still take a question
+    stop = "pid=$(cat /run/unbound.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.02; done"
     lab["resolver"].sh(f"{stop}; unbound -c /opt/lab/unbound.conf", timeout=20).check()
     return dig(lab, f"@{RESOLVER}", name)
 

@@ -82,7 +82,7 @@ def believes(lab):
 @claim("They get their answer as soon as the server accepts again: what was dropped is sent again")
 def recovers(lab):
     lab["srv1"].sh(f"kill -USR1 $(cat /run/server-{WAKES})", check=True)
-    until(lambda: count(lab["srv1"], "established", WAKES) == 6, timeout=20, what="the rest of the clients")
+    until(lambda: count(lab["srv1"], "established", WAKES) == 6, timeout=60, what="the rest of the clients")
     half = count(lab["srv1"], "syn-recv", WAKES)
     assert not half and queues(lab["srv1"], WAKES)[0][0] == 0, half
     return "all 6 are established at the server too, and its queues are empty"
@@ -132,7 +132,11 @@ def data_queues(lab):
     said = client(lab, "send", SRV1, READS_NOTHING, 64 << 20)
     assert said.endswith("and no more"), said
     taken = int(re.match(r"\d+", said)[0])
-    received = max(row[0] for row in queues(lab["srv1"], READS_NOTHING, "established"))
-    unsent = max(row[1] for row in queues(lab["client"], READS_NOTHING, "established", "dport"))
-    assert received > 0 and unsent > 0 and abs(taken - received - unsent) < 65536, (said, received, unsent)
+
+    def settled():  # what was on its way has come
+        received = max(row[0] for row in queues(lab["srv1"], READS_NOTHING, "established"))
+        unsent = max(row[1] for row in queues(lab["client"], READS_NOTHING, "established", "dport"))
+        return (received, unsent) if received and unsent and abs(taken - received - unsent) < 65536 else None
+
+    received, unsent = until(settled, what=f"an account of {taken} bytes in both queues")
     return f"{taken} bytes taken: {received} wait in the server's Recv-Q, {unsent} in the client's Send-Q"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT = 256 << 20  # bytes of pcap; more is counted as lost
 LIMITS = f"it is made for 15,000 frames/s, and {SIZE_LIMIT >> 20} MiB"
-ORDER_TIMEOUT = 10.0  # seconds for the recorder to write down what it has
+ORDER_TIMEOUT = 30.0  # seconds for the recorder to write down what it has
 
 
 class CaptureIncomplete(UserWarning):

@@ -22,7 +22,7 @@ from netlib.lab.errors import LabError, LabTimeout, NotLive
 if TYPE_CHECKING:
     from netlib.lab.node import Node
 
-KILL_TIMEOUT = 5.0  # seconds until a killed command must be gone
+KILL_TIMEOUT = 20.0  # seconds until a killed command must be gone
 OUTPUT_LIMIT = 16 << 20  # bytes that `run` keeps of what a command prints
 STATUS_LIMIT = 4096  # bytes: an exit status in digits; or from a recording, that cannot repeat it, `!` and the reason
 Command = str | Sequence[str]

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab.containers import need_docker
 
 from netlib.lab import Lab
 from netlib.lab.agent.channel import pair, receive, send
@@ -249,21 +248,6 @@ def test_a_request_of_no_known_form_does_not_end_the_node(node: Node, op: str, a
     with pytest.raises((OSError, LabError)):
         node._request(op, **arguments)
     assert node.run("true")
-
-
-def test_a_containers_root_cannot_become_the_agent() -> None:
-    """The agent has a descriptor of the notebook's process, by which its network can be had."""
-    need_docker()
-    with Lab("06-icmp", engine="docker") as lab:
-        said = python(
-            lab["h1"],
-            """
-            print(attempt(open, "/proc/1/environ"), attempt(open, "/proc/1/mem", "r+b"))
-            print(attempt(os.readlink, "/proc/1/fd/0"))
-            print(attempt(socket.socket, socket.AF_VSOCK, socket.SOCK_STREAM))
-            """,
-        )
-    assert said == "Permission denied Permission denied\nPermission denied\nAddress family not supported by protocol\n"
 
 
 def test_what_is_lent_to_containers_leads_nowhere_else() -> None:

@@ -91,6 +91,7 @@ def remains_here() -> set[str]:
     """What labs of this engine could leave on this machine."""
     left = {str(path) for path in Path(tempfile.gettempdir()).glob(f"{remains.PREFIX}*")}
     left |= {str(path) for place in (remains.NAMESPACES, remains.SSH) if place.is_dir() for path in place.iterdir()}
+    left = {path for path in left if not path.startswith("/run/netns/netlib-")}  # of tests/interop, at the same time
     left |= {f"interface {name}" for name in os.listdir("/sys/class/net") if name.startswith(("clab", "veth", "br-"))}
     listing = ["docker", "ps", "--all", "--format", '{{.ID}} {{.Label "containerlab"}}']
     try:

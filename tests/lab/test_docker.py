@@ -13,6 +13,7 @@ from random import Random
 import pytest
 from lab.containers import PAIR, containers, docker, footprints, inspect, need_docker, pair, unique
 from lab.processes import eventually
+from lab.test_attacks import python
 
 from netlib import Host
 from netlib.lab import Lab, LabError
@@ -358,3 +359,18 @@ def test_the_course_image_has_what_lessons_run() -> None:
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_containers_root_cannot_become_the_agent() -> None:
+    """The agent has a descriptor of the notebook's process, by which its network can be had."""
+    need_docker()
+    with Lab("06-icmp", engine="docker") as lab:
+        said = python(
+            lab["h1"],
+            """
+            print(attempt(open, "/proc/1/environ"), attempt(open, "/proc/1/mem", "r+b"))
+            print(attempt(os.readlink, "/proc/1/fd/0"))
+            print(attempt(socket.socket, socket.AF_VSOCK, socket.SOCK_STREAM))
+            """,
+        )
+    assert said == "Permission denied Permission denied\nPermission denied\nAddress family not supported by protocol\n"

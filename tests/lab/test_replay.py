@@ -138,7 +138,7 @@ def test_stop_signal_and_its_last_words(replayed: Callable[[Callable[[Lab], obje
         assert process.poll() is None
         process.kill(signal.SIGINT)
         rest = process.stdout.read()
-        return process.wait(5), rest
+        return process.wait(60), rest
 
     during: list[tuple[int, str]] = []
     lab = replayed(lambda lab: during.append(interrupt(lab)))
@@ -157,7 +157,7 @@ def test_interactive_program(replayed: Callable[[Callable[[Lab], object]], Lab])
             process.stdin.flush()
             lines.append(process.stdout.readline())
         process.stdin.close()
-        return [*lines, process.wait(5)]
+        return [*lines, process.wait(60)]
 
     during: list[list[object]] = []
     lab = replayed(lambda lab: during.append(talk(lab)))
@@ -455,7 +455,7 @@ def test_killed_command_ends_though_nobody_has_read_what_it_wrote(pair: Path) ->
         process = lab["a"].popen("big")
         assert process.poll() is None
         process.kill()
-        assert process.wait(5) == -9
+        assert process.wait(60) == -9
 
 
 def test_captures_without_commands_come_in_their_order(pair: Path) -> None:

@@ -37,9 +37,11 @@ def burst(address: tuple[str, int], count: int) -> None:
     for _ in range(count):
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         connection.setblocking(False)
-        connection.connect_ex(address)
-        poll.register(connection, select.POLLOUT)
         waiting[connection.fileno()] = connection
+    for connection in waiting.values():  # as close to one another as can be
+        connection.connect_ex(address)
+    for connection in waiting.values():
+        poll.register(connection, select.POLLOUT)
     print(f"{count} started", flush=True)
     background()
     deadline = time.monotonic() + 4 * TIMEOUT
