@@ -6,6 +6,7 @@ A submission's lines say what happens to the worker that examines it:
     raise           an error in the checker              hang       it never comes back
     memory          takes all memory                     sandbox    this machine can't make a sandbox
     wait 0.5        takes so many seconds                once PATH  dies the first time
+    until PATH      takes until there is such a file
     group           4 points if a terminal's Ctrl-C doesn't reach the worker
     append PATH     writes the student's name there      kill       kills the process that has started the worker
 """
@@ -73,6 +74,9 @@ def examine(task: Task) -> Record:
             raise NoSandbox("no sandbox here; allow user namespaces")
         elif what == "wait":
             time.sleep(float(about))
+        elif what == "until":
+            while not Path(about).exists():
+                time.sleep(0.02)
         elif what == "once":
             if not Path(about).exists():
                 Path(about).touch()

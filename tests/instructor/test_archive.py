@@ -322,7 +322,11 @@ def test_the_time_in_utc_counts_where_there_is_one(tmp_path: Path) -> None:
         assert [member.when for member in found if member.name == "a.ipynb"] == [when]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=6), st.integers(0, 400))
 @example([(0, 0)], 10_000)
 def test_a_damaged_zip_file_is_a_line_at_most(tmp_path: Path, changes: list[tuple[int, int]], cut: int) -> None:

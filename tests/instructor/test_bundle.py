@@ -241,7 +241,7 @@ def test_what_must_not_get_out_stops_it(spoil: object, line: str, copy: Path) ->
 def test_the_command(tmp_path: Path) -> None:
     def netlib(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "netlib.cli", "release", *arguments]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=100)
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900)
 
     out = tmp_path / "new" / "x.zip"
     done = netlib(str(out), "--chapter", "05")
@@ -279,7 +279,7 @@ def test_it_is_set_up_and_checks_as_students_use_it(packed: Path, tmp_path: Path
     env |= {"PATH": path, "HOME": str(home), "UV_CACHE_DIR": cache}
 
     def run(*command: str) -> str:
-        done = subprocess.run(command, cwd=course, env=env, capture_output=True, text=True, timeout=500)
+        done = subprocess.run(command, cwd=course, env=env, capture_output=True, text=True, timeout=1800)
         if done.returncode and OFFLINE.search(done.stderr):
             pytest.skip(f"no package index within reach: {done.stderr.strip().splitlines()[-1]}")
         assert done.returncode == 0, done.stdout + done.stderr

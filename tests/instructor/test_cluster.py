@@ -75,7 +75,7 @@ async def main():
         os.replace(where + ".part", where)
     else:
         kind = Nanny if "nanny" in more else Worker
-        server = await kind(where, nthreads=1, host="127.0.0.1", dashboard_address=None, death_timeout=60)
+        server = await kind(where, nthreads=1, host="127.0.0.1", dashboard_address=None, death_timeout=300)
     await server.finished()
 
 if __name__ == "__main__":
@@ -83,7 +83,7 @@ if __name__ == "__main__":
 """
 
 
-def until(condition: object, seconds: float = 60.0) -> None:
+def until(condition: object, seconds: float = 300.0) -> None:
     assert callable(condition)
     end = time.monotonic() + seconds
     while not condition():
@@ -96,7 +96,7 @@ def wait_for(running: Cluster, workers: int) -> None:
     from distributed import Client
 
     with Client(running.address, set_as_default=False) as client:
-        client.wait_for_workers(workers, timeout=60)
+        client.wait_for_workers(workers, timeout=300)
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +104,12 @@ def sources_as_they_are_now() -> None:
     """Workers that start now have them too, even if somebody edits netlib while the tests run."""
     versions.cache_clear()
     engine.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler that runs has to answer, however busy this machine is."""
+    monkeypatch.setattr(cluster, "CONNECT", 120.0)
 
 
 @pytest.fixture
@@ -136,7 +142,7 @@ def test_a_worker_is_killed_in_the_middle(running: Cluster, tmp_path: Path) -> N
     assert all(found[each.student].digest == digest(each) for each in tasks)
     assert found["killer"].look == ["the workers that graded it ended 2 times (exit status -9)"]
     assert found["bug"].look[0].startswith("the checker failed: ValueError")
-    assert victim.wait(10) == -signal.SIGKILL
+    assert victim.wait(60) == -signal.SIGKILL
     examined = log.read_text().split()
     # again only what was at work on the worker that was killed, or done there and not yet fetched
     assert 15 <= len(examined) <= 21
@@ -152,10 +158,12 @@ def test_a_submission_that_workers_are_lost_with_fails_closed(running: Cluster) 
 
 
 def test_what_cannot_be_used_is_said_in_one_line(running: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ClusterError, match=r"^tcp://127.0.0.1:1: no scheduler answers .*start one: dask scheduler$"):
-        monkeypatch.setattr(cluster, "CONNECT", 1.0)
+    with (
+        monkeypatch.context() as soon,
+        pytest.raises(ClusterError, match=r"^tcp://127.0.0.1:1: no scheduler answers .*start one: dask scheduler$"),
+    ):
+        soon.setattr(cluster, "CONNECT", 1.0)
         list(examine_all([task("a")], "tcp://127.0.0.1:1", examine))
-    monkeypatch.undo()
     with pytest.raises(ClusterError, match=r": has no workers; start some: dask worker tcp://"):
         list(examine_all([task("a")], running.address, examine))
     running.worker()
@@ -184,9 +192,9 @@ def test_a_cluster_that_goes_away_is_told(running: Cluster, monkeypatch: pytest.
         next(records)
     worker = running.worker()
     wait_for(running, 1)
-    monkeypatch.setattr(cluster, "CONNECT", 1.0)
     records = examine_all(tasks, running.address, examine)
     assert next(records).points == 4
+    monkeypatch.setattr(cluster, "CONNECT", 1.0)
     running.processes[0].kill()
     with pytest.raises(ClusterError, match="the same command goes on where it was"):
         next(records)

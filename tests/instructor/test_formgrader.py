@@ -79,7 +79,7 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
     server = Server(port)
     try:
-        for _ in range(600):
+        for _ in range(3000):
             if process.poll() is not None:
                 pytest.fail((home / "log").read_text())
             try:
@@ -90,7 +90,11 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         yield server
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def test_its_pages_answer(server: Server) -> None:

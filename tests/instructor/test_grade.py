@@ -210,20 +210,21 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_it_goes_on_where_it_was_ended(root: Path, how: signal.Signals) -> None:
     students = [f"s{i:02}" for i in range(12)]
-    for student in students:
-        hand_in(root, student, "wait 0.3", 4)
+    for number, student in enumerate(students):
+        hand_in(root, student, *(["wait 0.3"] if number < 6 else [f"until {root / 'ended'}"]), 4)
     script = root / "script.py"
     script.write_text(SCRIPT)
     process = subprocess.Popen(
         [sys.executable, script, root], env=os.environ | {"PYTHONPATH": str(TESTS)}, stderr=subprocess.PIPE, text=True
     )
     records = Store(root, NAME).records
-    for _ in range(600):
-        if len(list(records.glob("s*.json"))) >= 4:
+    for _ in range(6000):
+        if len(list(records.glob("s*.json"))) >= 4 or process.poll() is not None:
             break
         time.sleep(0.05)
     process.send_signal(how)
-    said = process.communicate(timeout=30)[1]
+    said = process.communicate(timeout=300)[1]
+    (root / "ended").touch()
     done = {path.stem: path.read_bytes() for path in records.glob("s*.json")}
     assert 4 <= len(done) < 12
     before = examined(root)

@@ -37,7 +37,7 @@ def processes() -> set[int]:
     return {int(name) for name in os.listdir("/proc") if name.isdigit()}
 
 
-def eventually(what: object, seconds: float = 10.0) -> bool:
+def eventually(what: object, seconds: float = 100.0) -> bool:
     assert callable(what)
     end = time.monotonic() + seconds
     while not what():
@@ -61,7 +61,7 @@ def test_the_same_for_an_ordinary_user(folder: Path) -> None:
     done = subprocess.run(
         ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "--no-new-privs", PYTHON, "-c", code],
         cwd=folder, env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, capture_output=True, text=True,
-        timeout=120,
+        timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     not_refused, (threads, refused) = json.loads(done.stdout)
@@ -213,7 +213,7 @@ def is_bwrap(pid: int) -> bool:
 @needs_sandbox
 def test_it_dies_with_the_process_that_started_it() -> None:
     code = "import os, pickle, sys, time\nfrom instructor.attacks import *\ns = Sandbox(sandboxed('return 1'), 5.0)\n"
-    code += "print(s.call(pickle.dumps(())).value, s.process.pid, flush=True)\ntime.sleep(60)"
+    code += "print(s.call(pickle.dumps(())).value, s.process.pid, flush=True)\ntime.sleep(600)"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
     assert parent.stdout

@@ -54,8 +54,8 @@ def test_a_worker_that_was_killed_by_chance_costs_nobody_anything(tmp_path: Path
 
 
 def test_a_submission_that_takes_too_long_is_ended() -> None:
-    records = graded(task("slow", b"hang"), task("a", b"4"), task("b", b"4"), deadline=1.0)
-    assert records["slow"].look == ["grading it took longer than 1 s"]
+    records = graded(task("slow", b"hang"), task("a", b"4"), task("b", b"4"), deadline=4.0)
+    assert records["slow"].look == ["grading it took longer than 4 s"]
     assert records["a"].points == records["b"].points == 4
 
 
@@ -172,10 +172,10 @@ def test_no_process_is_left(tmp_path: Path, how: signal.Signals) -> None:
         assert len(all_of_them) >= 3
     finally:
         process.send_signal(how)
-    process.wait(30)
+    process.wait(300)
     process.stdout.close()
     left = all_of_them
-    for _ in range(100):
+    for _ in range(1000):
         left = [pid for pid in left if Path(f"/proc/{pid}").exists()]
         if not left:
             break
