@@ -17,7 +17,7 @@ from typing import Any
 from hostile.desk import ATTACKS, Desk, make
 from hostile.world import World, changes, fingerprints, left_behind, processes
 
-PATIENCE = 600  # seconds for the whole class: far more than it takes
+PATIENCE = 3000  # seconds for the whole class: far more than it takes
 
 
 def solved(desk: Desk) -> None:

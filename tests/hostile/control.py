@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ class Unprotected:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.close()
         try:
-            self.process.wait(5)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -127,6 +128,10 @@ class Unprotected:
         assert line, "the unprotected process has ended"
         said: dict[str, Any] = json.loads(line)
         return said
+
+
+def connected(told: list[str]) -> bool:
+    return any(not mark.startswith("drop") for mark in told)
 
 
 def signs(attack: Attack, world: World, process: Unprotected) -> tuple[set[str], dict[str, Any]]:
@@ -143,10 +148,13 @@ def signs(attack: Attack, world: World, process: Unprotected) -> tuple[set[str],
     said["changed"] = [path for path in changes(before, fingerprints(*places)) if "__pycache__" not in path]
     if said["changed"]:
         found.add("changed")
-    said["told"] = world.told(attack.name)
+    end = time.monotonic() + (20 if attack.control == "connected" else 0)
+    while not connected(told := world.told(attack.name)) and time.monotonic() < end:
+        time.sleep(0.05)  # what was sent, a thread of this process has to hear
+    said["told"] = told
     if any(mark.startswith("drop") for mark in said["told"]):
         found.add("told")
-    if any(not mark.startswith("drop") for mark in said["told"]):
+    if connected(told):
         found.add("connected")
     if said.get("beats"):
         found.add("outlived")

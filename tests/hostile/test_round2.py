@@ -83,7 +83,7 @@ def test_a_case_is_over_when_its_time_is(monkeypatch: pytest.MonkeyPatch) -> Non
     """However many calls it takes, each of them within the grace."""
 
     def run(student: Any, n: int) -> str:
-        for _ in range(100):
+        for _ in range(1000):
             student(n)
         return "fine"
 
@@ -97,7 +97,7 @@ def test_a_case_is_over_when_its_time_is(monkeypatch: pytest.MonkeyPatch) -> Non
     started = time.monotonic()
     report = examine(made, answer, CHECK_SEED)
     assert report.cause == "hung"
-    assert time.monotonic() - started < 3.5  # 100 calls take 5 s, and it is called again for its story
+    assert time.monotonic() - started < 25  # 1000 calls take 50 s, and it is called again for its story
 
 
 def test_nobody_is_called_what_no_table_can_hold(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def processes() -> dict[int, str]:
     return found
 
 
-def left_behind(world: World, before: dict[int, str], patience: float = 2.0) -> dict[int, str]:
+def left_behind(world: World, before: dict[int, str], patience: float = 30.0) -> dict[int, str]:
     """Processes of this world's that live although what started them has ended."""
 
     def now() -> dict[int, str]:
