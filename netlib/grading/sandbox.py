@@ -284,7 +284,7 @@ class Sandbox:
     def last_words(self) -> Outcome:
         """Why the child has ended.  It has closed its pipe, so it ends now or is ended."""
         announces = self.process is not None and self.process.announces
-        status = self.close(patience=0.5)
+        status = self.close(patience=2.0)  # on a busy machine it takes a while to end
         if status is None:
             return Outcome("died", message="closed the checker's own files")
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
