@@ -11,16 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("netlib", deadline=None)  # a machine that is busy is no reason to fail
+# a machine that is busy is no reason to fail
+settings.register_profile("netlib", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("netlib")
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 300  # seconds for a kernel of nbval's to start, and for an output: a busy machine is no reason to fail
 LONG = ("tests/notebooks/", "tests/browser/", "solutions/")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "nbval_kernel_startup_timeout"):
+        config.option.nbval_kernel_startup_timeout = PATIENCE
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if hasattr(item, "output_timeout"):  # a cell
+            item.output_timeout = PATIENCE
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))  # stable: the rest stays in order
 
 

@@ -43,6 +43,7 @@ def execute(chapter: Chapter, source: Source, progress: Callable[[int, int], Non
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
+        iopub_timeout=CELL_TIMEOUT,  # after nbclient's own 4 s a busy machine's outputs would be left out
         kernel_name="python3",
         resources={"metadata": {"path": str(chapter.folder)}},
         record_timing=False,

@@ -197,7 +197,7 @@ def test_nbgrader_gives_the_points_that_the_hidden_test_hands_it():
     start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\nfrom grading.test_credit import *"
     cells = [start, *(source.format(name=answer.__name__) for answer in (right, small, number))]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", allow_errors=True).execute()
+    nbclient.NotebookClient(notebook, timeout=600, iopub_timeout=60, kernel_name="python3", allow_errors=True).execute()
     points = []
     for cell in notebook.cells[1:]:
         cell.metadata["nbgrader"] = {"grade": True, "solution": False, "points": 6, "grade_id": "check"}

@@ -35,8 +35,9 @@ def cells(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     folder = tmp_path_factory.mktemp("notebook")
     client = nbclient.NotebookClient(
-        notebook, timeout=60, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": str(folder)}}
-    )
+        notebook, timeout=600, iopub_timeout=60, kernel_name="python3", allow_errors=True,
+        resources={"metadata": {"path": str(folder)}},
+    )  # fmt: skip
     client.execute()
     assert list(folder.iterdir()) == []
     return notebook.cells

@@ -28,7 +28,7 @@ def live_output(chapter: str, before: str = "pass") -> str:
     notebook.cells = [cell for cell in notebook.cells if not cell.id.startswith("check-")]
     notebook.cells.insert(0, nbformat.v4.new_code_cell(before))
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+    NotebookClient(notebook, timeout=600, iopub_timeout=60, kernel_name="python3", resources=resources).execute()
     live = [cell for cell in notebook.cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
     return "\n".join(text for cell in live for text in texts(cell.outputs))
 

@@ -80,8 +80,9 @@ def test_whoever_has_solved_but_the_fourth_exercise_is_told_which_one_is_missing
         cell.source = waiting if cell.id == "exercise-1-4" else cell.source
     solved.cells = [nbformat.v4.new_code_cell(NO_LAB), *cells]
     NotebookClient(
-        solved, timeout=120, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": str(folder)}}
-    ).execute()
+        solved, timeout=600, iopub_timeout=60, kernel_name="python3", allow_errors=True,
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()  # fmt: skip
     errors = [output for cell in solved.cells for output in cell.get("outputs", []) if output.output_type == "error"]
     assert [(error.ename, error.evalue) for error in errors] == [
         ("NotImplementedYet", "waiting for exercise 1.4 call")

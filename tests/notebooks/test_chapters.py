@@ -56,7 +56,8 @@ def test_an_untouched_notebook_runs_to_its_end_and_waits(chapter: Chapter) -> No
     notebook = released(chapter)
     client = NotebookClient(
         notebook,
-        timeout=300,
+        timeout=900,
+        iopub_timeout=60,
         kernel_name="python3",
         resources={"metadata": {"path": str(chapter.released)}},
         extra_arguments=["--log-level=ERROR"],

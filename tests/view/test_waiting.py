@@ -19,7 +19,7 @@ def test_without_a_kernel_it_is_a_line(capsys: pytest.CaptureFixture[str]) -> No
 def outputs_of(source: str) -> str:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("from netlib.view import waiting\n" + source)])
     with contextlib.suppress(CellExecutionError):
-        NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+        NotebookClient(notebook, timeout=600, iopub_timeout=60, kernel_name="python3").execute()
     return str(notebook.cells[0].outputs)
 
 
