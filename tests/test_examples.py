@@ -61,7 +61,7 @@ SHOWS: dict[str, Callable[[str], bool]] = {
 @pytest.mark.parametrize("name", SHOWS)
 def test_an_example_runs_and_shows_what_it_is_for(name: str) -> None:
     command = [sys.executable, str(EXAMPLES / f"{name}.py")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert SHOWS[name](done.stdout), done.stdout
 

@@ -27,7 +27,7 @@ CHROMIUM_ARGUMENTS = [
     "--no-first-run",
 ]
 TOKEN = "student"
-START = 120  # seconds that the server may take to answer
+START = 600  # seconds that the server may take to answer
 
 RUN_ALL = """async (path) => {
     const app = window.jupyterapp;
@@ -39,7 +39,10 @@ RUN_ALL = """async (path) => {
     await app.commands.execute('notebook:run-all-cells');
     // That is over at the first error, even where the cell's tag lets the kernel go on: wait for the kernel itself.
     const kernel = panel.sessionContext.session.kernel;
-    for (let quiet = 0; quiet < 20; ) {
+    const waits = () => panel.content.model.sharedModel.cells.some(
+        cell => cell.cell_type === 'code' && cell.source.trim() && cell.execution_count === null
+    );
+    for (let quiet = 0; quiet < (waits() ? 600 : 20); ) {
         await new Promise(resolve => setTimeout(resolve, 100));
         quiet = kernel.status === 'idle' ? quiet + 1 : 0;
     }

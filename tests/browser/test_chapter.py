@@ -21,6 +21,7 @@ from browser.jupyterlab import (
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test installs it")
 CHAPTER = "06-icmp"
+PATIENCE = 300_000  # milliseconds for each thing that a page does
 
 pytestmark = [
     pytest.mark.serial,
@@ -64,22 +65,28 @@ def address(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS, timeout=PATIENCE)
         yield browser
         browser.close()
 
 
+def new_page(browser: Any, **options: Any) -> Any:
+    """A page that waits for a busy machine."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(PATIENCE)
+    return page
+
+
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page = new_page(browser, viewport={"width": 1400, "height": 1000})
     page.goto(f"{address}/lab?token={TOKEN}")
-    page.wait_for_function("window.jupyterapp !== undefined", timeout=60_000)
+    page.wait_for_function("window.jupyterapp !== undefined")
     yield page
     page.close()
 
 
 def run_all(page: Any, name: str) -> list[dict[str, Any]]:
-    page.set_default_timeout(300_000)
     cells: list[dict[str, Any]] = page.evaluate(RUN_ALL, f"{CHAPTER}/{name}")
     return cells
 
@@ -123,21 +130,21 @@ def test_outputs_have_no_accessibility_violation(page: Any) -> None:
 
 
 def test_it_opens_on_the_first_chapter(browser: Any, address: str) -> None:
-    page = browser.new_page()
+    page = new_page(browser)
     page.goto(f"{address}/?token={TOKEN}")
-    page.wait_for_function("window.jupyterapp !== undefined", timeout=60_000)
+    page.wait_for_function("window.jupyterapp !== undefined")
     page.evaluate("async () => { await window.jupyterapp.restored; }")
     shown = "window.jupyterapp.shell.currentWidget?.title.label"
-    page.wait_for_function(f"{shown} === '01-client-server.ipynb'", timeout=60_000)
+    page.wait_for_function(f"{shown} === '01-client-server.ipynb'")
     page.close()
 
 
 def test_nothing_is_fetched_from_elsewhere(browser: Any, address: str) -> None:
-    page = browser.new_page()
+    page = new_page(browser)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/lab?token={TOKEN}")
-    page.wait_for_function("window.jupyterapp !== undefined", timeout=60_000)
+    page.wait_for_function("window.jupyterapp !== undefined")
     page.evaluate("async () => { await window.jupyterapp.restored; }")
     page.wait_for_timeout(2000)
     page.close()

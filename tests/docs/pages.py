@@ -79,7 +79,7 @@ def block(page: Path, order: str) -> str:
     return found
 
 
-def follow(page: Path, folder: Path, environment: dict[str, str], limit: float = 600) -> None:
+def follow(page: Path, folder: Path, environment: dict[str, str], limit: float = 1800) -> None:
     """Do in `folder` all that the page says, and compare. `limit`: seconds for one block of commands."""
     state = folder.parent / "shell-state"  # what a shell's block leaves to the next: folder and variables
     state.write_text(f"cd {shlex.quote(str(folder))}\n")

@@ -54,9 +54,9 @@ def page_of(outputs: list[str], theme: str, trusted: bool) -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=300_000)
         yield chromium
-        faulthandler.dump_traceback_later(60, exit=True)
+        faulthandler.dump_traceback_later(300, exit=True)
         chromium.close()
     faulthandler.cancel_dump_traceback_later()
 
@@ -64,7 +64,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def not_for_ever() -> Iterator[None]:
     """Playwright waits for ever for a browser that was killed; a run that ends with a traceback is better."""
-    faulthandler.dump_traceback_later(150, exit=True)
+    faulthandler.dump_traceback_later(900, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 
@@ -72,6 +72,7 @@ def not_for_ever() -> Iterator[None]:
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1100, "height": 800})
+    context.set_default_timeout(300_000)
     yield context.new_page()
     context.close()
 
