@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from typing import Protocol
 
 from netlib.worlds.offload import HEADER, Joiner, complete
@@ -26,6 +27,7 @@ SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC, PACKET_IGNORE_OUTGOING = 2
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python has no name for it
 LARGEST = 65_536  # bytes of one frame
 QUEUE = 1000  # frames that may wait in a TUN device: a window of 1 MB, which the usual 500 do not hold
+PATIENCE = 5.0  # seconds until the kernel takes what comes for its own address; usually some microseconds
 WAITING = 1 << 22  # bytes of frames that may wait to be read, counted as the kernel does: some 1,800 full ones
 
 
@@ -65,16 +67,30 @@ class Tun:
             fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH", name.encode(), flags))
             if offload:
                 self.take_offloads()
-            for line in (f"addr add {address} dev {name}", f"link set {name} mtu {mtu} txqueuelen {QUEUE} up"):
-                done = subprocess.run(["ip", *line.split()], capture_output=True, text=True)
-                if done.returncode:
-                    raise OSError(errno.EINVAL, f"ip {line}: {done.stderr.strip()}")
+            at_once = " nodad" if ":" in address else ""  # IPv6 would first ask us whether we have the address too
+            self.ip(f"addr add {address} dev {name}{at_once}")
+            self.ip(f"link set {name} mtu {mtu} txqueuelen {QUEUE} up")
+            if at_once:
+                self.wait_for(address)
         except OSError as error:
             self.close()
             message = f"cannot make the device {name}: {error.strerror}"
             if error.errno in (errno.EPERM, errno.EACCES):
                 raise PermissionError(f"{message}; root can") from None
             raise OSError(error.errno, message) from None
+
+    def ip(self, line: str) -> str:
+        """Run `ip` with these words; what it prints."""
+        done = subprocess.run(["ip", *line.split()], capture_output=True, text=True)
+        if done.returncode:
+            raise OSError(errno.EINVAL, f"ip {line}: {done.stderr.strip()}")
+        return done.stdout
+
+    def wait_for(self, address: str) -> None:
+        """Linux gives out an IPv6 address and takes packets for it later, when it has a moment: not before this."""
+        end = time.monotonic() + PATIENCE
+        while not self.ip(f"-6 route show table local {address.split('/')[0]}") and time.monotonic() < end:
+            time.sleep(0.001)
 
     def need_features(self) -> None:
         """OSError if this kernel has no headers before packets."""

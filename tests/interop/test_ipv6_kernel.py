@@ -67,6 +67,20 @@ def live(request: pytest.FixtureRequest) -> Iterator[Live]:
         assert live.errors == []
 
 
+@pytest.mark.parametrize("kind", [Tun, Tap])
+def test_the_kernels_address_is_of_use_at_once(kind: type[Tun]) -> None:
+    """Also where the kernel takes a second for duplicate address detection, as it usually does."""
+    run("sysctl -qw net.ipv6.conf.all.accept_dad=1 net.ipv6.conf.default.accept_dad=1")
+    for _ in range(3):
+        device = kind("netlib0", "fd00::1/64")
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as bound:
+            bound.bind(("fd00::1", 0))
+            bound.sendto(b"to myself", bound.getsockname())
+            bound.settimeout(5)
+            assert bound.recv(100) == b"to myself"
+        device.close()
+
+
 @pytest.mark.parametrize("options", ["", "-s 0", "-s 1452", "-s 1453", "-s 4000", "-s 60000 -i 0.2", "-p ff", "-t 1"])
 def test_the_kernels_ping_is_answered(live: Live, options: str) -> None:
     done = run(f"ping -6 -n -c 2 -i 0.1 -W 3 {options} fd00::2")
