@@ -60,13 +60,14 @@ def test_what_tcpdump_has_seen_is_what_the_connection_knows(tmp_path: Path) -> N
             recording = live.run(upload(host))
             sink.join(10)
             deadline = time.monotonic() + 10
-            while conversation_states(path)[-1:] != ["TIME-WAIT"] and time.monotonic() < deadline:
+            while "TIME-WAIT" not in conversation_states(path) and time.monotonic() < deadline:
                 time.sleep(0.1)
             watching.terminate()
             watching.wait(10)
             watching.stderr.close()
     states = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
-    assert [str(b) for _, b in state_path(recording).steps][:5] == conversation_states(path) == states
+    # five of each: a busy kernel's second FIN, and its RST for our second ACK, may end TIME-WAIT (RFC 1337)
+    assert [str(b) for _, b in state_path(recording).steps][:5] == conversation_states(path)[:5] == states
     known, taken = recording.track(), conversation(path).track()
     assert known.moments[-1].una == taken.moments[-1].una == taken.moments[-1].nxt == SIZE + 2
     assert "No bottleneck was recorded" in str(windows(recording)) and "not in packets" in str(windows(path))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from netlib.host import STREAM
+from netlib.lab.samples.nstat import parse as parse_nstat
 from netlib.transport.tcp.states import State
 from netlib.worlds.live import Live
 from netlib.worlds.task import readable, writable
@@ -106,7 +107,10 @@ def test_a_thousand_connections_to_the_kernel_200_at_once() -> None:
         assert program.told() == []
         tcp = live.host.tcp
         assert tcp.counters["ActiveOpens"] == ROUNDS * AT_ONCE
-        assert [connection.state for connection in tcp.table.values()] == [State.TIME_WAIT] * ROUNDS * AT_ONCE
+        assert {connection.state for connection in tcp.table.values()} == {State.TIME_WAIT}
+        # A busy kernel's FIN may come twice, and it answers our second ACK with RST, which ends TIME-WAIT (RFC 1337).
+        [kernel] = parse_nstat(run("nstat -asz").stdout)
+        assert ROUNDS * AT_ONCE - kernel["TcpOutRsts"] <= len(tcp.table) <= ROUNDS * AT_ONCE
         assert established() == 0 and not tcp.opening and not live.host.sockets
 
 
